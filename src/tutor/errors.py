@@ -72,3 +72,7 @@ class RetrievalError(TutorError):
 
 class SessionError(TutorError):
     """A stored conversation cannot be read or written."""
+
+
+class QuestionError(SetupError):
+    """What was typed cannot be used as a question."""

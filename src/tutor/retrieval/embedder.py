@@ -1,0 +1,82 @@
+"""The embedding model behind one small interface.
+
+Does not know what is embedded, or why.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutor.errors import ModelCorrupt
+
+Vectors = NDArray[np.float32]
+BATCH = 32
+
+
+class Embedder(Protocol):
+    """Texts in, unit vectors out."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever vectors of the same text would."""
+
+    def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+        """Unit vectors, shape (len(texts), dims); `progress` gets the number done so far."""
+
+
+class SentenceEmbedder:
+    """all-MiniLM-L6-v2 through sentence-transformers on the CPU; loaded at first use."""
+
+    def __init__(self, folder: Callable[[], Path], fingerprint: str) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._lock = threading.Lock()
+        self._model: Any = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's digest."""
+        return self._fingerprint
+
+    def load(self) -> Any:
+        """The model itself, loaded once."""
+        with self._lock:
+            if self._model is None:
+                from sentence_transformers import SentenceTransformer
+
+                folder = self._folder()
+                try:
+                    self._model = SentenceTransformer(str(folder), device="cpu")
+                except (OSError, ValueError, RuntimeError, KeyError) as error:
+                    raise ModelCorrupt(
+                        f"The embedding model in {folder} cannot be loaded: {error}",
+                        "Run `tutor models pull` to fetch it again.",
+                    ) from error
+        return self._model
+
+    def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+        """Unit vectors of the texts, in order."""
+        model = self.load()
+        parts = []
+        for start in range(0, len(texts), BATCH):
+            with self._lock:
+                parts.append(
+                    model.encode(
+                        list(texts[start : start + BATCH]),
+                        batch_size=BATCH,
+                        normalize_embeddings=True,
+                        show_progress_bar=False,
+                        convert_to_numpy=True,
+                    )
+                )
+            if progress:
+                progress(min(start + BATCH, len(texts)))
+        if not parts:
+            return np.zeros((0, 384), dtype=np.float32)
+        return np.vstack(parts).astype(np.float32)

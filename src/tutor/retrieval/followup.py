@@ -1,0 +1,94 @@
+"""Does a question need its history, and what is it alone? A gate in code, then a rewrite.
+
+Does not know retrieval; the topic of the conversation is handed in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tutor.retrieval.lexical import words
+
+POINTER = re.compile(
+    r"\b(?:it|its|it's|they|them|their|this|that|these|those|the (?:former|latter|first one|second"
+    r" one|other one|same|above|previous))\b",
+    re.I,
+)
+OPENER = re.compile(
+    r"^(?:and|but|so|or|also|ok(?:ay)?|then|what about|how about|why\??$|why not|how so|how come|"
+    r"what else|anything else|else|more|go on|continue|example|an example|e\.g|for example|"
+    r"when (?:should|would|do) (?:i|we|you) (?:use|not)|which (?:one|is better)|compared to|vs)\b",
+    re.I,
+)
+CLAUSE = re.compile(r"\b(?:that|this) (?:the|a|an|is|are|i|we|you|has|have|can)\b|\bso that\b", re.I)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What the conversation is about: the last question that stood alone and its section's title."""
+
+    question: str
+    title: str
+
+
+def needs_history(question: str, has_history: bool) -> bool:
+    """Whether the question cannot be understood without what went before.
+
+    True for a pointing word with nothing in the question to point at, an opening such as
+    "what about …", or a question with no content word of its own.
+    """
+    if not has_history:
+        return False
+    text = question.strip()
+    content = words(text)
+    if not content:
+        return True
+    if OPENER.match(text):
+        return True
+    pointer = POINTER.search(CLAUSE.sub(" ", text))
+    if not pointer:
+        return False
+    before = words(text[: pointer.start()])
+    return len(before) < 2 or len(content) <= 3
+
+
+def rewrite(question: str, topic: Topic) -> str:
+    """The question with the topic put in for what it points at."""
+    text = question.strip().rstrip("?!. ")
+    title = topic.title
+    if not words(text):
+        return f"{text or 'More'}: {title}?"
+    pointer = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b", re.I)
+
+    def name(match: re.Match[str]) -> str:
+        word = match[1].lower()
+        if word in {"its", "their"}:
+            return f"{title}'s"
+        return f"{title} is" if word == "it's" else title
+
+    replaced, count = pointer.subn(name, text, count=1)
+    if count:
+        return f"{replaced}?"
+    bare = re.sub(r"^(?:and|but|so|ok(?:ay)?|then|also)[,\s]+", "", text, flags=re.I)
+    return f"{bare} ({title})?"
+
+
+def rewrite_messages(question: str, history: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The prompt that asks a chat model for the rewrite, as (role, content) pairs."""
+    asked = "\n".join(f"- {earlier}" for earlier, _ in history[-3:])
+    return [
+        ("system", "Rewrite the last question so that it can be understood alone. Use only words"
+         " from the questions. Reply with the rewritten question and nothing else."),
+        ("user", f"Earlier questions:\n{asked}\n\nLast question: {question}"),
+    ]  # fmt: skip
+
+
+def accepted(candidate: str, question: str, history: Sequence[tuple[str, str]]) -> bool:
+    """Whether a model's rewrite is one line, a question's length, and brings no new topic."""
+    known = set(words(question))
+    for earlier, answer in history[-3:]:
+        known |= set(words(earlier)) | set(words(answer))
+    new = [word for word in words(candidate) if word not in known]
+    return bool(words(candidate)) and "\n" not in candidate and len(candidate) <= 300 and not new

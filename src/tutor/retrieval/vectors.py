@@ -1,0 +1,128 @@
+"""The vector store: Chroma through LlamaIndex, in a folder or on a server.
+
+The only file that knows Chroma and LlamaIndex's nodes. Does not know what a chunk says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from tutor.errors import RetrievalError
+from tutor.retrieval.embedder import Vectors
+
+BATCH = 64
+CONFIGURATION = {
+    "hnsw": {"space": "cosine", "ef_search": 200, "ef_construction": 200, "max_neighbors": 32}
+}
+
+
+class VectorStore:
+    """One collection of unit vectors with ids."""
+
+    def __init__(self, collection: Any) -> None:
+        from llama_index.vector_stores.chroma import ChromaVectorStore
+
+        self._collection = collection
+        self._store = ChromaVectorStore(chroma_collection=collection)
+
+    def add(self, ids: Sequence[str], vectors: Vectors, texts: Sequence[str]) -> None:
+        """Store vectors under ids, in batches."""
+        from llama_index.core.schema import TextNode
+
+        for start in range(0, len(ids), BATCH):
+            part = slice(start, start + BATCH)
+            nodes = [
+                TextNode(id_=key, text=text, embedding=vector.tolist())
+                for key, text, vector in zip(ids[part], texts[part], vectors[part], strict=True)
+            ]
+            try:
+                self._store.add(nodes)
+            except Exception as error:
+                raise translated(error) from error
+
+    def query(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+        """Ids and cosine similarities (-1..1), best first.
+
+        Raises:
+            RetrievalError: the store cannot be searched.
+        """
+        from llama_index.core.vector_stores.types import VectorStoreQuery
+
+        request = VectorStoreQuery(query_embedding=vector.tolist(), similarity_top_k=k)
+        try:
+            result = self._store.query(request)
+        except Exception as error:
+            raise translated(error) from error
+        scores = result.similarities or []
+        return [
+            (key, 1.0 + log(max(score, 1e-9)))
+            for key, score in zip(result.ids or [], scores, strict=True)
+        ]
+
+    def count(self) -> int:
+        """Number of stored vectors."""
+        try:
+            return int(self._collection.count())
+        except Exception as error:
+            raise translated(error) from error
+
+
+def client(folder: Path, url: str) -> Any:
+    """A Chroma client: the server at `url`, or else the database in `folder`."""
+    import chromadb
+    from chromadb.config import Settings as ChromaSettings
+
+    quiet = ChromaSettings(anonymized_telemetry=False)
+    try:
+        if not url:
+            return chromadb.PersistentClient(path=str(folder), settings=quiet)
+        address = urlparse(url)
+        return chromadb.HttpClient(
+            host=address.hostname or url,
+            port=address.port or (443 if address.scheme == "https" else 8000),
+            ssl=address.scheme == "https",
+            settings=quiet,
+        )
+    except Exception as error:
+        raise translated(error) from error
+
+
+def create(folder: Path, url: str, name: str) -> VectorStore:
+    """A new, empty collection; one of the same name is replaced."""
+    chroma = client(folder, url)
+    try:
+        if any(found.name == name for found in chroma.list_collections()):
+            chroma.delete_collection(name)
+        collection = chroma.create_collection(
+            name, configuration=CONFIGURATION, embedding_function=None
+        )
+    except Exception as error:
+        raise translated(error) from error
+    return VectorStore(collection)
+
+
+def open_existing(folder: Path, url: str, name: str) -> VectorStore:
+    """The collection of that name.
+
+    Raises:
+        RetrievalError: it is not there or cannot be read.
+    """
+    try:
+        return VectorStore(client(folder, url).get_collection(name, embedding_function=None))
+    except RetrievalError:
+        raise
+    except Exception as error:
+        raise translated(error) from error
+
+
+def translated(error: Exception) -> RetrievalError:
+    """Any exception of the vendor (it has no common base) as ours; bugs of our own pass through."""
+    if isinstance(error, (AttributeError, NameError, AssertionError)):
+        raise error
+    return RetrievalError(
+        f"The vector store failed: {error}", "Run `tutor index --rebuild` to make the index again."
+    )

@@ -1,0 +1,94 @@
+"""Aligns a claim to passages of the guide and decides whether they support it.
+
+Does not know the chat model. The thresholds below are set by hand; each says what it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tutor.corpus.blocks import Passage
+from tutor.retrieval.embedder import Vectors
+from tutor.retrieval.lexical import Vocabulary, words
+from tutor.verification.facts import names_agree, negation_agrees, numbers_agree
+
+MIN_SIMILARITY = 0.50
+"""Below this cosine a passage is about something else."""
+MIN_OVERLAP = 0.52
+"""Share, by idf, of the claim's content words that the passages must hold."""
+SECOND_GAIN = 0.12
+"""A second passage is cited when it covers at least this much more of the claim."""
+
+
+@dataclass(frozen=True)
+class Support:
+    """The verdict on one claim, with the passages (by position) it rests on and its reasons."""
+
+    supported: bool
+    passages: tuple[int, ...]
+    similarity: float
+    overlap: float
+    numbers: bool
+    names: bool
+
+
+class Aligner:
+    """Aligns claims to a fixed set of passages of a few sections."""
+
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        vectors: Vectors,
+        vocabulary: Vocabulary,
+        context: str,
+    ) -> None:
+        self.passages = passages
+        self._vectors = vectors
+        self._tokens = [words(passage.plain) for passage in passages]
+        self._vocabulary = vocabulary
+        self._context = context
+
+    def align(self, claim: str, vector: Vectors) -> Support:
+        """The best supporting passages of a claim and whether they carry it."""
+        if not self.passages:
+            return Support(False, (), 0.0, 0.0, False, False)
+        wanted = words(claim)
+        similarity = self._vectors @ vector
+        overlap = np.array([self._vocabulary.overlap(wanted, held) for held in self._tokens])
+        first = int(np.argmax(0.55 * similarity + 0.45 * overlap))
+        chosen = [first]
+        covered = float(overlap[first])
+        if covered < 0.85:
+            second, gain = self._second(first, wanted, covered, similarity)
+            if second is not None and gain >= SECOND_GAIN:
+                chosen.append(second)
+                covered += gain
+        source = " ".join(self.passages[i].plain for i in chosen)
+        numbers = numbers_agree(claim, source)
+        names = names_agree(claim, source + " " + self._context)
+        supported = (
+            float(similarity[first]) >= MIN_SIMILARITY
+            and covered >= MIN_OVERLAP
+            and numbers
+            and names
+            and (negation_agrees(claim, source) or covered >= 0.75)
+        )
+        return Support(
+            supported, tuple(chosen), float(similarity[first]), covered, numbers, names
+        )
+
+    def _second(
+        self, first: int, wanted: list[str], covered: float, similarity: Vectors
+    ) -> tuple[int | None, float]:
+        """The passage that covers most of what the first leaves open, and its gain."""
+        best, gain = None, 0.0
+        for i, held in enumerate(self._tokens):
+            if i == first or similarity[i] < 0.35:
+                continue
+            joint = self._vocabulary.overlap(wanted, [*self._tokens[first], *held])
+            if joint - covered > gain + 1e-9:
+                best, gain = i, joint - covered
+        return best, gain
