@@ -6,10 +6,10 @@ Does not know retrieval; the topic of the conversation is handed in.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tutor.retrieval.lexical import words
+from tutor.schema import Section
 
 POINTER = re.compile(
     r"\b(?:it|its|it's|they|them|their|this|that|these|those|the (?:former|latter|first one|second"
@@ -75,20 +75,9 @@ def rewrite(question: str, topic: Topic) -> str:
     return f"{bare} ({title})?"
 
 
-def rewrite_messages(question: str, history: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The prompt that asks a chat model for the rewrite, as (role, content) pairs."""
-    asked = "\n".join(f"- {earlier}" for earlier, _ in history[-3:])
-    return [
-        ("system", "Rewrite the last question so that it can be understood alone. Use only words"
-         " from the questions. Reply with the rewritten question and nothing else."),
-        ("user", f"Earlier questions:\n{asked}\n\nLast question: {question}"),
-    ]  # fmt: skip
-
-
-def accepted(candidate: str, question: str, history: Sequence[tuple[str, str]]) -> bool:
-    """Whether a model's rewrite is one line, a question's length, and brings no new topic."""
-    known = set(words(question))
-    for earlier, answer in history[-3:]:
-        known |= set(words(earlier)) | set(words(answer))
-    new = [word for word in words(candidate) if word not in known]
-    return bool(words(candidate)) and "\n" not in candidate and len(candidate) <= 300 and not new
+def named(title: str, section: Section, question: str) -> str:
+    """The section's title as a topic; a plain title ("Benefits") takes its parent's name with it."""
+    if len(section.heading_path) > 1 and not set(words(title)) & set(words(question)):
+        parent = re.sub(r"^\d+\.\s+", "", section.heading_path[-2]).rstrip("?")
+        return f"{parent}: {title.rstrip('?').lower()}"
+    return title.rstrip("?")

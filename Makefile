@@ -1,0 +1,51 @@
+# make run    serve the app (sets everything up first)
+# make test   everything that continuous integration checks
+# make setup  virtual environment, models and index, without serving
+# make bench  measure the figures of the README
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run setup test lint types unit integration e2e bench clean
+
+run: setup
+	@$(BIN)/python app.py
+
+setup: $(VENV)/.installed
+	@$(BIN)/tutor models pull
+	@$(BIN)/tutor index
+
+$(VENV)/.installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tutor needs Python 3.11 or newer.")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing (about two minutes the first time)"
+	@$(BIN)/python scripts/install_torch.py torch==2.13.0
+	@$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
+	@touch $@
+
+test: $(VENV)/.installed lint types unit integration e2e
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed
+	$(BIN)/pytest tests/unit tests/guide
+
+integration: $(VENV)/.installed
+	$(BIN)/tutor models pull embedding small
+	$(BIN)/pytest tests/integration
+
+e2e: $(VENV)/.installed
+	$(BIN)/tutor models pull embedding small
+	$(BIN)/pytest tests/e2e
+
+bench: setup
+	$(BIN)/python evals/bench.py
+
+clean:
+	rm -rf $(VENV)

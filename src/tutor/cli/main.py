@@ -1,0 +1,68 @@
+"""The `tutor` command and what all verbs share: settings, errors, exit codes, logs.
+
+Does not know what a verb does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tutor.errors import SetupError, TutorError
+from tutor.settings import Settings, load_settings
+
+OFFLINE = {
+    "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "ANONYMIZED_TELEMETRY": "False",
+    "OTEL_SDK_DISABLED": "true", "TOKENIZERS_PARALLELISM": "false", "GRADIO_RUN_HISTORY": "False",
+    "GRADIO_SHARE": "False", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}  # fmt: skip
+"""What keeps the libraries from calling out; set before any of them is imported."""
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Prepare for system design interviews on your own machine.",
+)  # fmt: skip
+
+Corpus = Annotated[Path | None, typer.Option("--corpus", help="Answer from this folder of Markdown.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def settings(corpus: Path | None = None, **flags: Any) -> Settings:
+    """The settings with this command's flags on top."""
+    return load_settings(corpus=corpus, **flags)
+
+
+def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    """Turn errors into a message and exit code: 2 where the reader can fix it, else 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except SetupError as error:
+            typer.echo(f"{error.message}\n{error.hint}".rstrip(), err=True)
+            raise typer.Exit(2) from error
+        except TutorError as error:
+            typer.echo(f"{error.message}\n{error.hint}".rstrip(), err=True)
+            raise typer.Exit(1) from error
+
+    return run
+
+
+def run() -> None:
+    """Entry point of the `tutor` command."""
+    os.environ.update({key: os.environ.get(key, value) for key, value in OFFLINE.items()})
+    level = logging.DEBUG if "--verbose" in sys.argv else logging.WARNING
+    sys.argv = [argument for argument in sys.argv if argument != "--verbose"]
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    from tutor.cli import ask, doctor, index, models, search, serve  # noqa: F401
+
+    app()
