@@ -18,7 +18,7 @@ POINTER = re.compile(
 )
 OPENER = re.compile(
     r"^(?:and|but|so|or|also|ok(?:ay)?|then|what about|how about|why\??$|why not|how so|how come|"
-    r"what else|anything else|else|more|go on|continue|example|an example|e\.g|for example|"
+    r"what else|anything else|else|more|go on|continue|example|an example|(?:give|show)(?: me| us)? (?:an? )?(?:\w+ )?examples?|e\.g|for example|"
     r"when (?:should|would|do) (?:i|we|you) (?:use|not)|which (?:one|is better)|compared to|vs)\b",
     re.I,
 )
@@ -58,8 +58,6 @@ def rewrite(question: str, topic: Topic) -> str:
     """The question with the topic put in for what it points at."""
     text = question.strip().rstrip("?!. ")
     title = topic.title
-    if not words(text):
-        return f"{text or 'More'}: {title}?"
     pointer = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b", re.I)
 
     def name(match: re.Match[str]) -> str:
@@ -71,6 +69,8 @@ def rewrite(question: str, topic: Topic) -> str:
     replaced, count = pointer.subn(name, text, count=1)
     if count:
         return f"{replaced}?"
+    if not words(text):
+        return f"{text or 'More'}: {title}?"
     bare = re.sub(r"^(?:and|but|so|ok(?:ay)?|then|also)[,\s]+", "", text, flags=re.I)
     return f"{bare} ({title})?"
 

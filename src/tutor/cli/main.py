@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
@@ -25,6 +25,9 @@ OFFLINE = {
     "GRADIO_SHARE": "False", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }  # fmt: skip
 """What keeps the libraries from calling out; set before any of them is imported."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -40,7 +43,7 @@ def settings(corpus: Path | None = None, **flags: Any) -> Settings:
     return load_settings(corpus=corpus, **flags)
 
 
-def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+def reported(command: Callable[P, R]) -> Callable[P, R]:
     """Turn errors into a message and exit code: 2 where the reader can fix it, else 1."""
 
     @wraps(command)
