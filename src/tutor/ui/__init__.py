@@ -1,0 +1,1 @@
+"""The browser app: renders the core's events. Does not know how an answer is made."""

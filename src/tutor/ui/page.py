@@ -1,0 +1,249 @@
+"""The page: its parts, and the handlers that connect them.
+
+Does not know how an answer is made, and stores nothing itself.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from tutor.errors import TutorError
+from tutor.store import Store
+from tutor.tutor import Tutor
+from tutor.ui import panel, render, theme
+from tutor.ui.turn import Page
+
+WIRE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+TITLE = (
+    '<div id="head"><h1>Tutor<span class="dot">.</span></h1>'
+    "<p>System design, answered from one guide. Every sentence shows where it comes from.</p></div>"
+)
+
+
+def mermaid_address() -> str:
+    """Where Gradio's own copy of Mermaid is served."""
+    folder = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
+    found = sorted(folder.glob("mermaid.core-*.js"))
+    return f"/assets/{found[0].name}" if found else ""
+
+
+class ChatPage:
+    """Builds the page over a core and a store; holds nothing of any reader."""
+
+    def __init__(self, tutor: Tutor, store: Store, secret: str) -> None:
+        self.tutor, self.store, self.secret = tutor, store, secret
+
+    def build(self) -> Any:
+        """The page as Gradio blocks."""
+        with gr.Blocks(title="Tutor", analytics_enabled=False) as blocks:
+            self.seen = gr.BrowserState({}, storage_key="tutor", secret=self.secret)
+            self.chosen = gr.State("")
+            gr.HTML(TITLE)
+            with gr.Row(elem_id="main", equal_height=False):
+                self._side()
+                self._centre()
+                with gr.Column(scale=4, min_width=300):
+                    self._panel()
+            self._wire(blocks)
+        return blocks
+
+    def _side(self) -> None:
+        with gr.Column(scale=2, min_width=230, elem_id="side"):
+            self.new = gr.Button("New conversation", size="sm")
+            self.list = gr.Radio([], label="Conversations", elem_id="list", container=False)
+            with gr.Accordion("This conversation", open=False):
+                self.title = gr.Textbox(label="Title", max_length=200)
+                self.rename = gr.Button("Rename", size="sm")
+                self.export = gr.DownloadButton("Export as Markdown", size="sm")
+                self.delete = gr.Button("Delete", size="sm", variant="stop")
+            with gr.Accordion("Contents of the guide", open=True):
+                self.contents = gr.HTML("<p>Loading…</p>")
+
+    def _centre(self) -> None:
+        with gr.Column(scale=5, min_width=320, elem_id="centre"):
+            self.chat = gr.Chatbot(
+                elem_id="chat", height="calc(100vh - 290px)", min_height=360, buttons=["copy"],
+                show_label=False, label="Conversation", layout="bubble", allow_tags=False,
+                sanitize_html=True, feedback_options=("Like", "Dislike"), line_breaks=False,
+                placeholder="### What do you want to understand?\nAnswers come only from the guide.",
+            )  # fmt: skip
+            with gr.Group(visible=False) as self.rewritten_box:
+                self.rewritten = gr.Textbox(label="Understood as (edit and press Enter)", max_lines=2)
+            with gr.Group(visible=False) as self.note_box:
+                self.note = gr.Textbox(label="What was wrong? (Enter sends)", max_length=2000)
+            self.box = gr.Textbox(
+                elem_id="ask", placeholder="Ask about system design", label="Your question",
+                show_label=False, submit_btn=True, stop_btn=True, autofocus=True, max_lines=4,
+            )  # fmt: skip
+
+    def _panel(self) -> None:
+        def passage(target: str) -> str:
+            return self.passage(target)
+
+        script = (theme.ASSETS / "panel.js").read_text(encoding="utf-8")
+        self.panel = gr.HTML(
+            {"html": panel.EMPTY}, elem_id="panel",
+            html_template='<div class="page" aria-live="polite">${value.html}</div>',
+            js_on_load=script.replace("@MERMAID@", mermaid_address()),
+            server_functions=[passage], apply_default_css=False,
+        )  # fmt: skip
+
+    def _wire(self, blocks: Any) -> None:
+        page = [self.chat, self.box, self.seen, self.list, self.rewritten_box, self.rewritten]
+        asked = [self.box, self.seen]
+        runs = [
+            self.box.submit(self.ask, asked, page, concurrency_limit=2, **WIRE),
+            self.chat.option_select(self.ask_option, [self.seen], page, concurrency_limit=2, **WIRE),
+            self.chat.example_select(self.ask_option, [self.seen], page, concurrency_limit=2, **WIRE),
+            self.chat.retry(self.retry, [self.seen], page, concurrency_limit=2, **WIRE),
+            self.rewritten.submit(
+                self.ask_rewritten, [self.rewritten, self.seen], page, concurrency_limit=2, **WIRE
+            ),
+        ]
+        self.box.stop(None, cancels=runs, **WIRE)
+        self.box.input(self.typed, [self.box], None, trigger_mode="always_last", **WIRE)
+        shown = [self.chat, self.seen, self.list, self.title, self.rewritten_box]
+        blocks.load(self.restore, [self.seen], [*shown, self.contents], **WIRE)
+        self.new.click(self.start_new, [self.seen], shown, **WIRE)
+        self.list.input(self.open, [self.list, self.seen], shown, **WIRE)
+        self.rename.click(self.rename_it, [self.title, self.seen], [self.list], **WIRE)
+        self.delete.click(self.delete_it, [self.seen], shown, **WIRE)
+        self.export.click(self.export_it, [self.seen], [self.export], **WIRE)
+        self.chat.like(self.like, [self.seen], [self.note_box, self.chosen], **WIRE)
+        self.note.submit(
+            self.send_note, [self.note, self.chosen, self.seen], [self.note_box, self.note], **WIRE
+        )
+
+    def passage(self, target: str) -> str:
+        """A section as HTML with the cited span marked; empty for anything that is not a citation."""
+        wanted = panel.parse_target(target) if isinstance(target, str) else None
+        try:
+            section = self.tutor.section(wanted[0]) if wanted else None
+        except TutorError:
+            return ""
+        if wanted is None or section is None:
+            return ""
+        return panel.section_html(section, wanted[1], wanted[2])
+
+    def ask(self, question: str, seen: dict[str, Any], standalone: str | None = None) -> Iterator[Any]:
+        """Answer what was typed."""
+        owner = str(seen.get("owner") or uuid.uuid4().hex)
+        page = Page(self.tutor, self.store, owner, seen.get("conversation"))
+        stopped = False
+        hidden = gr.update(visible=False)
+        try:
+            for messages in page.ask(question, standalone, lambda: stopped):
+                rewritten = gr.update(visible=True) if page.standalone else hidden
+                yield messages, "", gr.skip(), gr.skip(), rewritten, page.standalone
+        finally:
+            stopped = True
+        kept = {"owner": owner, "conversation": page.conversation}
+        rewritten = gr.update(visible=True) if page.standalone else hidden
+        yield gr.skip(), "", kept, self.listed(kept), rewritten, page.standalone
+
+    def ask_option(self, seen: dict[str, Any], event: gr.SelectData) -> Iterator[Any]:
+        """Ask a suggested question."""
+        value = event.value
+        yield from self.ask(str(value["text"] if isinstance(value, dict) else value), seen)
+
+    def ask_rewritten(self, standalone: str, seen: dict[str, Any]) -> Iterator[Any]:
+        """Ask again with the learner's own reading of the question."""
+        yield from self.ask(standalone, seen, standalone)
+
+    def retry(self, seen: dict[str, Any]) -> Iterator[Any]:
+        """Ask the last question again."""
+        turns = self.store.turns(str(seen.get("owner")), str(seen.get("conversation")))
+        if turns:
+            last = turns[-1].answer
+            yield from self.ask(last["question"], seen, last["standalone_question"])
+
+    def typed(self, text: str) -> None:
+        """Let the core make the likely section ready."""
+        if self.tutor.ready() is None:
+            self.tutor.prepare_for(text[:300])
+
+    def listed(self, seen: dict[str, Any]) -> Any:
+        """The owner's conversations."""
+        try:
+            found = self.store.list(str(seen.get("owner")))
+        except TutorError:
+            found = []
+        choices = [(entry.title, entry.id) for entry in found]
+        held = seen.get("conversation")
+        return gr.update(choices=choices, value=held if held in {c[1] for c in choices} else None)
+
+    def restore(self, seen: dict[str, Any] | None) -> Any:
+        """The page after a reload: conversation, list, contents."""
+        seen = dict(seen or {})
+        seen.setdefault("owner", uuid.uuid4().hex)
+        try:
+            contents = panel.contents_html(self.tutor.sections())
+        except TutorError as error:
+            contents = f"<p>{panel.html.escape(str(error))}</p>"
+        return *self.show(seen), contents
+
+    def show(self, seen: dict[str, Any]) -> tuple[Any, ...]:
+        """Chat, state, list, title of a conversation."""
+        page = Page(self.tutor, self.store, seen["owner"], seen.get("conversation"))
+        try:
+            messages = page.shown()
+            examples = self.tutor.examples()
+        except TutorError as error:
+            messages = [{"role": "assistant", "content": render.safe(str(error))}]
+            examples = ()
+        titles = {c.id: c.title for c in self.store.list(seen["owner"])}
+        title = titles.get(str(seen.get("conversation")), "")
+        chat = gr.update(value=messages, examples=[{"text": text} for text in examples])
+        return chat, seen, self.listed(seen), title, gr.update(visible=False)
+
+    def start_new(self, seen: dict[str, Any]) -> Any:
+        """An empty conversation."""
+        return self.show({"owner": seen.get("owner") or uuid.uuid4().hex, "conversation": None})
+
+    def open(self, conversation: str, seen: dict[str, Any]) -> Any:
+        """A stored conversation."""
+        return self.show({"owner": seen.get("owner") or "", "conversation": conversation})
+
+    def rename_it(self, title: str, seen: dict[str, Any]) -> Any:
+        """Another title for the open conversation."""
+        self.store.rename(str(seen.get("owner")), str(seen.get("conversation")), title)
+        return self.listed(seen)
+
+    def delete_it(self, seen: dict[str, Any]) -> Any:
+        """Delete the open conversation."""
+        self.store.delete(str(seen.get("owner")), str(seen.get("conversation")))
+        return self.start_new(seen)
+
+    def export_it(self, seen: dict[str, Any]) -> str:
+        """The open conversation as a Markdown file."""
+        owner, conversation = str(seen.get("owner")), str(seen.get("conversation"))
+        titles = {c.id: c.title for c in self.store.list(owner)}
+        name = re.sub(r"[^\w-]+", "-", titles.get(conversation, "conversation"))[:40].strip("-")
+        file = Path(tempfile.mkdtemp()) / f"{name or 'conversation'}.md"
+        file.write_text(
+            self.store.export_markdown(owner, conversation, "corpus/guide/"), encoding="utf-8"
+        )
+        return str(file)
+
+    def like(self, seen: dict[str, Any], event: gr.LikeData) -> Any:
+        """Keep a thumb; a thumb down asks what was wrong."""
+        turns = self.store.turns(str(seen.get("owner")), str(seen.get("conversation")))
+        at = int(event.index if isinstance(event.index, int) else event.index[0]) // 2
+        if not 0 <= at < len(turns):
+            return gr.update(visible=False), ""
+        liked = event.liked is True or event.liked == "Like"
+        self.store.set_feedback(str(seen["owner"]), turns[at].id, "up" if liked else "down")
+        return gr.update(visible=not liked), turns[at].id
+
+    def send_note(self, note: str, turn: str, seen: dict[str, Any]) -> Any:
+        """Keep what the learner says was wrong."""
+        if turn:
+            self.store.set_feedback(str(seen.get("owner")), turn, "down", note)
+        return gr.update(visible=False), ""

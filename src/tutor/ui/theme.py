@@ -1,0 +1,36 @@
+"""The look: one accent, a serif for the guide's words, system fonts only.
+
+Does not know what is on the page.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+ASSETS = Path(__file__).parent / "assets"
+HEAD = """<script>
+document.addEventListener("DOMContentLoaded", () => {
+  document.documentElement.lang = "en";
+  new MutationObserver(() => {
+    for (const [selector, label] of [[".submit-button", "Ask"], [".stop-button", "Stop"]])
+      document.querySelectorAll(selector).forEach((b) => b.getAttribute("aria-label") || b.setAttribute("aria-label", label));
+  }).observe(document.body, { childList: true, subtree: true });
+});
+</script>"""
+
+
+def theme() -> Any:
+    """Gradio's base theme in Tutor's colours."""
+    sans = ["system-ui", "-apple-system", "Segoe UI", "Helvetica", "Arial", "sans-serif"]
+    return gr.themes.Base(
+        primary_hue="teal", neutral_hue="stone", font=sans,
+        font_mono=["ui-monospace", "Consolas", "monospace"], radius_size="lg", text_size="md",
+    )  # fmt: skip
+
+
+def css() -> str:
+    """The style sheet."""
+    return (ASSETS / "style.css").read_text(encoding="utf-8")
