@@ -199,6 +199,4 @@ class Finished:
     answer: Answer
 
 
-Event = (
-    Rewritten | Retrieved | Extracted | NotCovered | Reading | Drafted | Checked | Degraded | Finished
-)
+Event = Rewritten | Retrieved | Extracted | NotCovered | Reading | Drafted | Checked | Degraded | Finished

@@ -52,9 +52,7 @@ class Settings(BaseSettings):
     llm_timeout_s: float = Field(
         default=60.0, gt=0, le=600, description="Seconds to wait for the chat model."
     )
-    llm_threads: int = Field(
-        default=2, ge=1, le=64, description="CPU threads of the embedded chat model."
-    )
+    llm_threads: int = Field(default=2, ge=1, le=64, description="CPU threads of the embedded chat model.")
     prompt_cache_mb: int = Field(
         default=1024, ge=0, description="Disk budget for compiled prompt states, in MB; 0 keeps none."
     )
@@ -110,9 +108,7 @@ def load_settings(**flags: Any) -> Settings:
         if name.startswith("TUTOR_") and name[6:].lower() not in Settings.model_fields
     ]
     if unknown:
-        raise ConfigError(
-            f"Unknown setting {unknown[0]}.", "`tutor doctor --settings` lists every setting."
-        )
+        raise ConfigError(f"Unknown setting {unknown[0]}.", "`tutor doctor --settings` lists every setting.")
     try:
         return Settings(**{key: value for key, value in flags.items() if value is not None})
     except (ValidationError, ValueError) as error:

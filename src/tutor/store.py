@@ -43,9 +43,7 @@ class TurnRow(Base):
 
     __tablename__ = "turns"
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    conversation: Mapped[str] = mapped_column(
-        ForeignKey("conversations.id", ondelete="CASCADE"), index=True
-    )
+    conversation: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]
     answer: Mapped[dict[str, Any]] = mapped_column(JSON)
     created: Mapped[str] = mapped_column(String(40))
@@ -119,7 +117,7 @@ class Store:
         except SQLAlchemyError as error:
             raise failed(error) from error
 
-    def list(self, owner: str) -> list[Conversation]:
+    def conversations(self, owner: str) -> list[Conversation]:
         """The owner's conversations, newest first."""
         with self._session() as session:
             rows = session.scalars(
@@ -209,9 +207,7 @@ class Store:
         with self._session() as session:
             if session.get(ConversationRow, terminal_id(name)) is None:
                 session.add(
-                    ConversationRow(
-                        id=terminal_id(name), owner=TERMINAL, title=name[:80], updated=now()
-                    )
+                    ConversationRow(id=terminal_id(name), owner=TERMINAL, title=name[:80], updated=now())
                 )
         self.add_turn(TERMINAL, terminal_id(name), answer)
 

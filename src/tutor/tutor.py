@@ -58,9 +58,7 @@ class Tutor:
     ) -> indexing.IndexReport:
         """Bring the index up to date (see `retrieval.index.build`)."""
         if not self.settings.corpus.is_dir():
-            raise SetupError(
-                f"There is no folder {self.settings.corpus}.", "Name the corpus with --corpus."
-            )
+            raise SetupError(f"There is no folder {self.settings.corpus}.", "Name the corpus with --corpus.")
         return indexing.build(
             self.settings.corpus, self.index_dir, self.embedder,
             chroma_url=self.settings.chroma_url, rebuild=rebuild, progress=progress,
@@ -92,9 +90,7 @@ class Tutor:
         self._folder = indexing.current_folder(self.index_dir)
 
     def _opened(self) -> indexing.Index:
-        return indexing.open_index(
-            self.index_dir, self.embedder, chroma_url=self.settings.chroma_url
-        )
+        return indexing.open_index(self.index_dir, self.embedder, chroma_url=self.settings.chroma_url)
 
     def _note(self, label: str, done: int, total: int) -> None:
         self._status = f"{label}: {done} of {total} passages…"

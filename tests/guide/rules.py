@@ -116,9 +116,7 @@ def shows_figure(figure: str, text: str) -> bool:
     forms = {wanted, wanted.replace(",", ""), wanted.replace("-", " to "), wanted.replace("-", " - ")}
     if re.fullmatch(r"\d{4,}", wanted):
         forms.add(f"{int(wanted):,}")
-    return any(
-        re.search(rf"(?<![\w.,]){re.escape(form)}(?![\w])(?![.,]\d)", plain) for form in forms
-    )
+    return any(re.search(rf"(?<![\w.,]){re.escape(form)}(?![\w])(?![.,]\d)", plain) for form in forms)
 
 
 def topic_text(pages: list[Page], topic_id: str, known: set[str]) -> str:

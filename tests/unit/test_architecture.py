@@ -11,7 +11,8 @@ LAYER = {
     "verification": 3, "answering": 4, "tutor": 5, "ui": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
 WALLS = {
-    "gradio": ("ui/",), "chromadb": ("retrieval/vectors.py",), "llama_index": ("retrieval/vectors.py", "llm/"),
+    "gradio": ("ui/",), "chromadb": ("retrieval/vectors.py",),
+    "llama_index": ("retrieval/vectors.py", "llm/"),
     "sqlalchemy": ("store.py",), "xllamacpp": ("llm/",), "sentence_transformers": ("retrieval/embedder.py",),
 }  # fmt: skip
 

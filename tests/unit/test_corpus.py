@@ -1,5 +1,6 @@
 """Reading and cutting Markdown: ids, spans, and what must never be cut."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,8 @@ def test_a_five_megabyte_table_is_cut_into_bounded_chunks():
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from([
-    "# H\n", "## H {#a/b}\n", "text one. Text two!\n", "\n", "```\n", "| a | b |\n", "|---|---|\n", "- item\n",
+    "# H\n", "## H {#a/b}\n", "text one. Text two!\n", "\n", "```\n", "| a | b |\n", "|---|---|\n",
+    "- item\n",
     "  more\n", "<!-- x -->\n", "é ü. 漢字\n", "1. one\n",
 ]), max_size=30))  # fmt: skip
 def test_any_markdown_keeps_its_offsets_and_loses_nothing(lines):
@@ -126,7 +128,7 @@ def test_any_markdown_keeps_its_offsets_and_loses_nothing(lines):
     assert all(s.text == text[s.start : s.end] for s in found)
     assert all(p.text == text[p.start : p.end] for p in pieces)
     ordered = sorted(pieces, key=lambda p: p.start)
-    assert all(a.end <= b.start for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(ordered))
     for section in found:
         for passage in passages(section):
             assert passage.text == text[passage.start : passage.end]

@@ -25,7 +25,7 @@ def test_turns_come_back_in_order_after_a_restart(store: Store, tmp_path: Path):
     again, _ = store.add_turn("me", conversation, ANSWER)
     assert again == conversation
     reopened = Store(f"sqlite:///{tmp_path / 'tutor.db'}")
-    assert [c.title for c in reopened.list("me")] == ["What is a cache?"]
+    assert [c.title for c in reopened.conversations("me")] == ["What is a cache?"]
     assert reopened.history("me", conversation) == [("What is a cache?", "A cache keeps copies.")] * 2
 
 
@@ -34,19 +34,19 @@ def test_nobody_reads_renames_or_deletes_anothers_conversation(store: Store):
     store.rename("you", conversation, "mine now")
     store.delete("you", conversation)
     store.set_feedback("you", turn, "down")
-    assert store.turns("you", conversation) == [] and store.list("you") == []
-    assert store.list("me")[0].title == "What is a cache?" and store.feedback(turn) is None
+    assert store.turns("you", conversation) == [] and store.conversations("you") == []
+    assert store.conversations("me")[0].title == "What is a cache?" and store.feedback(turn) is None
 
 
 def test_rename_delete_and_feedback(store: Store):
     conversation, turn = store.add_turn("me", None, ANSWER)
     store.rename("me", conversation, "  Caches ")
-    assert store.list("me")[0].title == "Caches"
+    assert store.conversations("me")[0].title == "Caches"
     store.set_feedback("me", turn, "up")
     store.set_feedback("me", turn, "down", "wrong section")
     assert store.feedback(turn) == ("down", "wrong section")
     store.delete("me", conversation)
-    assert store.list("me") == [] and store.feedback(turn) is None
+    assert store.conversations("me") == [] and store.feedback(turn) is None
 
 
 def test_export_links_every_citation_to_its_section(store: Store):

@@ -129,8 +129,7 @@ class Answerer:
         cited = Citations(self.retriever)
         chosen = extract.choose(alone, vector, found, self.retriever)
         turn.extract = tuple(
-            ExtractSentence(shown(found.passages[i].text), cited.number(found.passages[i]))
-            for i in chosen
+            ExtractSentence(shown(found.passages[i].text), cited.number(found.passages[i])) for i in chosen
         )
         timings["extract_ms"] = milliseconds(began)
         yield Extracted(turn.extract, tuple(cited.all))
@@ -197,9 +196,7 @@ class Answerer:
                 turn.degraded = "Answered from the guide's own sentences: the model said nothing."
         except LLMError as error:
             log.warning("chat model: %s", error)
-            turn.degraded = (
-                f"Answered from the guide's own sentences: {error.message.rstrip('.')}."
-            )
+            turn.degraded = f"Answered from the guide's own sentences: {error.message.rstrip('.')}."
         turn.sentences = tuple(kept)
         if turn.degraded:
             yield Degraded(turn.degraded)

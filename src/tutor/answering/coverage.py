@@ -54,8 +54,6 @@ def decide(question: str, hits: list[SectionHit], retriever: Retriever, best: fl
     similarity = max(best, max(hit.passages[0].similarity for hit in hits[:3]))
     overlap = max(retriever.section_overlap(question, hit.section.id) for hit in hits[:3])
     unknown = sum(not retriever.vocabulary.knows(word) for word in content) / len(content)
-    logit = (
-        BIAS + WEIGHT_SIMILARITY * similarity + WEIGHT_OVERLAP * overlap + WEIGHT_UNKNOWN * unknown
-    )
-    probability = 1 / (1 + 2.718281828459045 ** -logit)
+    logit = BIAS + WEIGHT_SIMILARITY * similarity + WEIGHT_OVERLAP * overlap + WEIGHT_UNKNOWN * unknown
+    probability = 1 / (1 + 2.718281828459045**-logit)
     return Coverage(probability >= 0.5, probability, "The guide does not cover this.")

@@ -18,7 +18,9 @@ from tutor.schema import Section, SectionHit
 
 SENTENCES = 4
 DANGLING = re.compile(r"^(?:it|this|that|these|those|they|then|here|both|such|the former|the latter)\b", re.I)
-NUMERIC = re.compile(r"\b(?:how (?:many|much|long|big|large|fast|often)|what (?:percent|share|number))\b", re.I)
+NUMERIC = re.compile(
+    r"\b(?:how (?:many|much|long|big|large|fast|often)|what (?:percent|share|number))\b", re.I
+)
 WHEN = re.compile(r"\bwhen\b|\bshould\b", re.I)
 USE = re.compile(r"\b(?:use|suits?|fits?|when|choose|avoid|start)\b", re.I)
 

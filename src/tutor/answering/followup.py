@@ -18,7 +18,8 @@ POINTER = re.compile(
 )
 OPENER = re.compile(
     r"^(?:and|but|so|or|also|ok(?:ay)?|then|what about|how about|why\??$|why not|how so|how come|"
-    r"what else|anything else|else|more|go on|continue|example|an example|(?:give|show)(?: me| us)? (?:an? )?(?:\w+ )?examples?|e\.g|for example|"
+    r"what else|anything else|else|more|go on|continue|example|an example|e\.g|for example|"
+    r"(?:give|show)(?: me| us)? (?:an? )?(?:\w+ )?examples?|"
     r"when (?:should|would|do) (?:i|we|you) (?:use|not)|which (?:one|is better)|compared to|vs)\b",
     re.I,
 )

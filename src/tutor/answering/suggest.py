@@ -40,7 +40,9 @@ def question_for(section: Section) -> str:
 def lower(title: str) -> str:
     """A title inside a sentence: first letter small unless it begins a name or acronym."""
     first = title.split()[0]
-    return title if any(char.isupper() for char in first[1:]) or "'" in first else title[:1].lower() + title[1:]
+    return (
+        title if any(char.isupper() for char in first[1:]) or "'" in first else title[:1].lower() + title[1:]
+    )
 
 
 def suggestions(top: Section, sections: Sequence[Section], asked: set[str], limit: int = 3) -> list[str]:

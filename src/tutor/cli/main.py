@@ -66,6 +66,8 @@ def run() -> None:
     level = logging.DEBUG if "--verbose" in sys.argv else logging.WARNING
     sys.argv = [argument for argument in sys.argv if argument != "--verbose"]
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("bm25s", "httpx", "chromadb", "sentence_transformers", "transformers"):
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
     from tutor.cli import ask, doctor, index, models, search, serve  # noqa: F401
 
     app()

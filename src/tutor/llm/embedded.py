@@ -23,9 +23,7 @@ log = logging.getLogger(__name__)
 class EmbeddedChatModel:
     """Runs requests on the server's slots, one at a time each."""
 
-    def __init__(
-        self, name: str, server: EmbeddedServer, states: StateFolder, timeout_s: float
-    ) -> None:
+    def __init__(self, name: str, server: EmbeddedServer, states: StateFolder, timeout_s: float) -> None:
         self._name, self.server, self.states, self._timeout_s = name, server, states, timeout_s
         self._changed = threading.Condition()
         self._free = list(range(SLOTS))
@@ -56,7 +54,7 @@ class EmbeddedChatModel:
         try:
             known = self._restore(slot, prefix)
             yield from self._request(slot, messages, max_tokens, on_progress, cancelled)
-            if not known:
+            if not known and not (cancelled and cancelled()):
                 self._save(slot, prefix)
         finally:
             self._give_back(slot)

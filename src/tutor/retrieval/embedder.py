@@ -49,7 +49,9 @@ class SentenceEmbedder:
         with self._lock:
             if self._model is None:
                 from sentence_transformers import SentenceTransformer
+                from transformers.utils.logging import disable_progress_bar
 
+                disable_progress_bar()
                 folder = self._folder()
                 try:
                     self._model = SentenceTransformer(str(folder), device="cpu")

@@ -261,9 +261,7 @@ def load_corpus(folder: Path) -> tuple[list[Document], list[Chunk], list[Passage
         )
         for entry in data["documents"]
     ]
-    chunks = [
-        Chunk(**{**entry, "heading_path": tuple(entry["heading_path"])}) for entry in data["chunks"]
-    ]
+    chunks = [Chunk(**{**entry, "heading_path": tuple(entry["heading_path"])}) for entry in data["chunks"]]
     return documents, chunks, [Passage(**entry) for entry in data["passages"]]
 
 

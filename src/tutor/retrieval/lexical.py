@@ -5,6 +5,7 @@ Does not know vectors.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -69,6 +70,7 @@ class LexicalIndex:
     """BM25 over texts, by position."""
 
     def __init__(self, texts: Sequence[str]) -> None:
+        logging.getLogger("bm25s").setLevel(logging.WARNING)
         self.tokens = [words(text) for text in texts]
         self.vocabulary = Vocabulary(self.tokens)
         self._bm25 = bm25s.BM25(k1=1.2, b=0.6)

@@ -52,7 +52,8 @@ class Retriever:
 
     def embed(self, text: str) -> Vectors:
         """The unit vector of one text."""
-        return self.embedder.embed([text])[0]
+        vector: Vectors = self.embedder.embed([text])[0]
+        return vector
 
     def search(self, query: str, k: int = 10, vector: Vectors | None = None) -> list[SectionHit]:
         """At most `k` sections with their best passages, best first; none for an empty query.
@@ -93,9 +94,7 @@ class Retriever:
         best = np.argsort(-similarity, kind="stable")[:POOL]
         return [self.index.passages[int(i)].section_id for i in best]
 
-    def _passages(
-        self, query: str, vector: Vectors, owners: set[str]
-    ) -> dict[str, tuple[ScoredChunk, ...]]:
+    def _passages(self, query: str, vector: Vectors, owners: set[str]) -> dict[str, tuple[ScoredChunk, ...]]:
         """Every chunk of the given sections with its scores, best first."""
         wanted = words(query)
         found: dict[str, list[ScoredChunk]] = defaultdict(list)
@@ -105,8 +104,7 @@ class Retriever:
                 overlap = self.vocabulary.overlap(wanted, self._lexical.tokens[i])
                 found[chunk.section_id].append(score(chunk, similarity, overlap))
         return {
-            owner: tuple(sorted(pieces, key=lambda piece: -piece.score))
-            for owner, pieces in found.items()
+            owner: tuple(sorted(pieces, key=lambda piece: -piece.score)) for owner, pieces in found.items()
         }
 
 

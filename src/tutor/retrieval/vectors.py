@@ -15,9 +15,7 @@ from tutor.errors import RetrievalError
 from tutor.retrieval.embedder import Vectors
 
 BATCH = 64
-CONFIGURATION = {
-    "hnsw": {"space": "cosine", "ef_search": 200, "ef_construction": 200, "max_neighbors": 32}
-}
+CONFIGURATION = {"hnsw": {"space": "cosine", "ef_search": 200, "ef_construction": 200, "max_neighbors": 32}}
 
 
 class VectorStore:
@@ -59,8 +57,7 @@ class VectorStore:
             raise translated(error) from error
         scores = result.similarities or []
         return [
-            (key, 1.0 + log(max(score, 1e-9)))
-            for key, score in zip(result.ids or [], scores, strict=True)
+            (key, 1.0 + log(max(score, 1e-9))) for key, score in zip(result.ids or [], scores, strict=True)
         ]
 
     def count(self) -> int:
@@ -97,9 +94,7 @@ def create(folder: Path, url: str, name: str) -> VectorStore:
     try:
         if any(found.name == name for found in chroma.list_collections()):
             chroma.delete_collection(name)
-        collection = chroma.create_collection(
-            name, configuration=CONFIGURATION, embedding_function=None
-        )
+        collection = chroma.create_collection(name, configuration=CONFIGURATION, embedding_function=None)
     except Exception as error:
         raise translated(error) from error
     return VectorStore(collection)

@@ -5,6 +5,7 @@ Does not know how an answer is made, and stores nothing itself.
 
 from __future__ import annotations
 
+import html
 import re
 import tempfile
 import uuid
@@ -172,7 +173,7 @@ class ChatPage:
     def listed(self, seen: dict[str, Any]) -> Any:
         """The owner's conversations."""
         try:
-            found = self.store.list(str(seen.get("owner")))
+            found = self.store.conversations(str(seen.get("owner")))
         except TutorError:
             found = []
         choices = [(entry.title, entry.id) for entry in found]
@@ -186,7 +187,7 @@ class ChatPage:
         try:
             contents = panel.contents_html(self.tutor.sections())
         except TutorError as error:
-            contents = f"<p>{panel.html.escape(str(error))}</p>"
+            contents = f"<p>{html.escape(str(error))}</p>"
         return *self.show(seen), contents
 
     def show(self, seen: dict[str, Any]) -> tuple[Any, ...]:
@@ -198,7 +199,7 @@ class ChatPage:
         except TutorError as error:
             messages = [{"role": "assistant", "content": render.safe(str(error))}]
             examples = ()
-        titles = {c.id: c.title for c in self.store.list(seen["owner"])}
+        titles = {c.id: c.title for c in self.store.conversations(seen["owner"])}
         title = titles.get(str(seen.get("conversation")), "")
         chat = gr.update(value=messages, examples=[{"text": text} for text in examples])
         return chat, seen, self.listed(seen), title, gr.update(visible=False)
@@ -224,12 +225,10 @@ class ChatPage:
     def export_it(self, seen: dict[str, Any]) -> str:
         """The open conversation as a Markdown file."""
         owner, conversation = str(seen.get("owner")), str(seen.get("conversation"))
-        titles = {c.id: c.title for c in self.store.list(owner)}
+        titles = {c.id: c.title for c in self.store.conversations(owner)}
         name = re.sub(r"[^\w-]+", "-", titles.get(conversation, "conversation"))[:40].strip("-")
         file = Path(tempfile.mkdtemp()) / f"{name or 'conversation'}.md"
-        file.write_text(
-            self.store.export_markdown(owner, conversation, "corpus/guide/"), encoding="utf-8"
-        )
+        file.write_text(self.store.export_markdown(owner, conversation, "corpus/guide/"), encoding="utf-8")
         return str(file)
 
     def like(self, seen: dict[str, Any], event: gr.LikeData) -> Any:

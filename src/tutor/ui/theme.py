@@ -16,7 +16,8 @@ document.addEventListener("DOMContentLoaded", () => {
   document.documentElement.lang = "en";
   new MutationObserver(() => {
     for (const [selector, label] of [[".submit-button", "Ask"], [".stop-button", "Stop"]])
-      document.querySelectorAll(selector).forEach((b) => b.getAttribute("aria-label") || b.setAttribute("aria-label", label));
+      for (const b of document.querySelectorAll(selector))
+        if (!b.getAttribute("aria-label")) b.setAttribute("aria-label", label);
   }).observe(document.body, { childList: true, subtree: true });
 });
 </script>"""

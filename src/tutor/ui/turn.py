@@ -55,12 +55,8 @@ class Page:
             before = self.shown()
             for status in self._loading():
                 yield [*before, said, note(status)]
-            history = (
-                self.store.history(self.owner, self.conversation) if self.conversation else []
-            )
-            events = self.tutor.ask(
-                question, history=history, standalone=standalone, cancelled=cancelled
-            )
+            history = self.store.history(self.owner, self.conversation) if self.conversation else []
+            events = self.tutor.ask(question, history=history, standalone=standalone, cancelled=cancelled)
             for content in self._contents(events):
                 yield [*before, said, {"role": "assistant", "content": content}]
         except TutorError as error:

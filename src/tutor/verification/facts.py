@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:\s?(?:%|[kKMGTPE]?B\b|ms\b|µs\b|ns\b|s\b|[kKMB]\b))?")
+NUMBER = re.compile(
+    r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:\s?(?:%|[kKMGTPE]?B\b|ms\b|µs\b|ns\b|s\b|[kKMB]\b))?"
+)
 WORD_NUMBERS = {
     "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
     "eight": "8", "nine": "9", "ten": "10", "dozen": "12", "hundred": "100", "thousand": "1000",
@@ -15,7 +17,8 @@ WORD_NUMBERS = {
 }  # fmt: skip
 NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b(?:[A-Z][a-z]+[A-Z]\w*|[A-Z]{2,}\w*|[A-Z][a-z]{2,})\b|`[^`]+`")
 NEGATION = re.compile(
-    r"\b(?:not|never|no|none|cannot|can't|don't|doesn't|isn't|aren't|won't|without|neither|nor|unlike)\b", re.I
+    r"\b(?:not|never|no|none|cannot|can't|don't|doesn't|isn't|aren't|won't|without|neither|nor|unlike)\b",
+    re.I,
 )
 
 

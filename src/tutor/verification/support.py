@@ -76,9 +76,7 @@ class Aligner:
             and names
             and (negation_agrees(claim, source) or covered >= 0.75)
         )
-        return Support(
-            supported, tuple(chosen), float(similarity[first]), covered, numbers, names
-        )
+        return Support(supported, tuple(chosen), float(similarity[first]), covered, numbers, names)
 
     def _second(
         self, first: int, wanted: list[str], covered: float, similarity: Vectors
