@@ -145,8 +145,9 @@ class Store:
             for turn in self.turns(owner, conversation)
         ]
 
-    def add_turn(self, owner: str, conversation: str | None, answer: Answer) -> tuple[str, str]:
-        """Append an answer; makes the conversation where needed. Returns (conversation, turn) ids.
+    def add_turn(self, owner: str, conversation: str | None, answer: dict[str, Any]) -> tuple[str, str]:
+        """Append an answer; makes the conversation where needed, under the given id unless that is
+        someone else's. Returns (conversation, turn) ids.
 
         Raises:
             SessionError: it could not be stored.
@@ -154,8 +155,12 @@ class Store:
         with self._session() as session:
             row = session.get(ConversationRow, conversation) if conversation else None
             if row is None or row.owner != owner:
+                taken = row is not None or not conversation
                 row = ConversationRow(
-                    id=uuid.uuid4().hex, owner=owner, title=answer.question[:80], updated=now()
+                    id=uuid.uuid4().hex if taken else conversation,
+                    owner=owner,
+                    title=answer["question"][:80],
+                    updated=now(),
                 )
                 session.add(row)
                 session.flush()
@@ -164,7 +169,7 @@ class Store:
             )
             turn = TurnRow(
                 id=uuid.uuid4().hex, conversation=row.id, position=count or 0,
-                answer=json.loads(json.dumps(answer.to_json())), created=now(),
+                answer=json.loads(json.dumps(answer)), created=now(),
             )  # fmt: skip
             row.updated = now()
             session.add(turn)
@@ -209,7 +214,7 @@ class Store:
                 session.add(
                     ConversationRow(id=terminal_id(name), owner=TERMINAL, title=name[:80], updated=now())
                 )
-        self.add_turn(TERMINAL, terminal_id(name), answer)
+        self.add_turn(TERMINAL, terminal_id(name), answer.to_json())
 
     def export_markdown(self, owner: str, conversation: str, link_base: str = "") -> str:
         """A conversation as Markdown; each citation links to its section's anchor."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,10 @@ from tutor.answering import prompt
 from tutor.errors import LLMError
 from tutor.llm.base import Message
 
-LONG = [Message("system", "You are brief. " + "A cache keeps copies of data. " * 120), Message("user", "What?")]
+LONG = [
+    Message("system", "You are brief. " + "A cache keeps copies of data. " * 120),
+    Message("user", "What?"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,7 @@ def wait_gone(pid, seconds=10.0):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            state = open(f"/proc/{pid}/stat").read().split(") ")[1][0]
+            state = Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0]
         except FileNotFoundError:
             return True
         if state == "Z":

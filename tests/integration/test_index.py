@@ -26,7 +26,9 @@ def small(tmp_path):
         "# Caches {#caches}\n\nA cache keeps copies of data near its readers.\n\n"
         "## Eviction {#caches/eviction}\n\nLeast recently used eviction drops what was read longest ago.\n"
     )
-    (folder / "b.md").write_text("# Queues {#queues}\n\nA queue holds messages until a consumer takes them.\n")
+    (folder / "b.md").write_text(
+        "# Queues {#queues}\n\nA queue holds messages until a consumer takes them.\n"
+    )
     return Tutor(load_settings(home=linked_home(tmp_path / "home"), corpus=folder))
 
 
@@ -38,10 +40,12 @@ def test_spans_are_the_file_s_own_characters(tutor, corpus):
 
 
 def test_a_paraphrase_and_a_typo_find_their_section(tutor):
-    assert tutor.search("copies of my pictures close to users all over the world", 3)[0].section.id.startswith(
-        "components/cdn"
+    assert tutor.search("copies of my pictures close to users all over the world", 3)[
+        0
+    ].section.id.startswith("components/cdn")
+    assert any(
+        hit.section.id.startswith("components/dns") for hit in tutor.search("how dose DSN resolv names", 3)
     )
-    assert any(hit.section.id.startswith("components/dns") for hit in tutor.search("how dose DSN resolv names", 3))
 
 
 def test_an_empty_query_finds_nothing(tutor):
@@ -93,7 +97,8 @@ def test_a_killed_build_leaves_the_old_index_serving(small):
     small.index()
     before = indexing.current_folder(small.index_dir)
     (small.settings.corpus / "b.md").write_text(
-        "# Queues {#queues}\n\n" + "\n\n".join(f"Sentence {n} speaks of queue number {n}." for n in range(3000))
+        "# Queues {#queues}\n\n"
+        + "\n\n".join(f"Sentence {n} speaks of queue number {n}." for n in range(3000))
     )
     child = subprocess.Popen(
         [sys.executable, "-m", "tutor", "index", "--corpus", str(small.settings.corpus)],

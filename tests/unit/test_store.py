@@ -21,8 +21,8 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_turns_come_back_in_order_after_a_restart(store: Store, tmp_path: Path):
-    conversation, _ = store.add_turn("me", None, ANSWER)
-    again, _ = store.add_turn("me", conversation, ANSWER)
+    conversation, _ = store.add_turn("me", None, ANSWER.to_json())
+    again, _ = store.add_turn("me", conversation, ANSWER.to_json())
     assert again == conversation
     reopened = Store(f"sqlite:///{tmp_path / 'tutor.db'}")
     assert [c.title for c in reopened.conversations("me")] == ["What is a cache?"]
@@ -30,7 +30,7 @@ def test_turns_come_back_in_order_after_a_restart(store: Store, tmp_path: Path):
 
 
 def test_nobody_reads_renames_or_deletes_anothers_conversation(store: Store):
-    conversation, turn = store.add_turn("me", None, ANSWER)
+    conversation, turn = store.add_turn("me", None, ANSWER.to_json())
     store.rename("you", conversation, "mine now")
     store.delete("you", conversation)
     store.set_feedback("you", turn, "down")
@@ -39,7 +39,7 @@ def test_nobody_reads_renames_or_deletes_anothers_conversation(store: Store):
 
 
 def test_rename_delete_and_feedback(store: Store):
-    conversation, turn = store.add_turn("me", None, ANSWER)
+    conversation, turn = store.add_turn("me", None, ANSWER.to_json())
     store.rename("me", conversation, "  Caches ")
     assert store.conversations("me")[0].title == "Caches"
     store.set_feedback("me", turn, "up")
@@ -50,7 +50,7 @@ def test_rename_delete_and_feedback(store: Store):
 
 
 def test_export_links_every_citation_to_its_section(store: Store):
-    conversation, _ = store.add_turn("me", None, ANSWER)
+    conversation, _ = store.add_turn("me", None, ANSWER.to_json())
     text = store.export_markdown("me", conversation, "corpus/guide/")
     assert "> A cache keeps copies. [1]" in text
     assert "1. [Why cache?](corpus/guide/06.md#caching/why)" in text
@@ -65,6 +65,6 @@ def test_a_database_that_cannot_be_opened_is_a_session_error(tmp_path: Path):
 
 
 def test_a_named_terminal_conversation_continues(store: Store):
-    store.add_terminal_turn("study", ANSWER)
-    store.add_terminal_turn("study", ANSWER)
+    store.add_terminal_turn("study", ANSWER.to_json())
+    store.add_terminal_turn("study", ANSWER.to_json())
     assert len(store.terminal_history("study")) == 2 and store.terminal_history("other") == []

@@ -109,7 +109,7 @@ class Answerer:
         began = time.perf_counter()
         timings: dict[str, float | None] = {"first_token_ms": None}
         asked = clean(question)
-        alone = clean(standalone) if standalone else self._stand_alone(asked, history, use_llm)
+        alone = clean(standalone) if standalone else self._stand_alone(asked, history)
         yield Rewritten(alone, alone != asked)
         searched = time.perf_counter()
         vector = self.retriever.embed(alone)
@@ -211,7 +211,7 @@ class Answerer:
         new = tuple(citation for citation in cited.all if citation.n in numbers)
         return Checked(Sentence(bare, "supported", numbers), new)
 
-    def _stand_alone(self, question: str, history: History, use_llm: bool) -> str:
+    def _stand_alone(self, question: str, history: History) -> str:
         """The question as it stands alone; history is used only where the gate says so."""
         if not followup.needs_history(question, bool(history)):
             return question
@@ -220,7 +220,8 @@ class Answerer:
         if not hits:
             return question
         title = re.sub(r"^\d+\.\s+", "", hits[0].section.title)
-        topic = followup.Topic(last, followup.named(title, hits[0].section, last))
+        name = followup.subject_of(last) or suggest.lower(followup.named(title, hits[0].section, last))
+        topic = followup.Topic(last, name)
         return followup.rewrite(question, topic)
 
     def _answer(

@@ -34,6 +34,29 @@ class Topic:
     title: str
 
 
+SUBJECT = re.compile(
+    r"^(?:(?:so|ok(?:ay)?|and|please|can you|could you)[,\s]+)*"
+    r"(?:what(?:'s| is| are| does| do)|how (?:does|do|is|are)|explain(?: to me)?|describe|define|"
+    r"tell me (?:more )?about|when (?:should|do|would) (?:i|we|you) (?:use|choose|pick)|"
+    r"why (?:use|is|are|do|does))\s+"
+    r"(?:the (?:\w+ )?(?:benefits?|advantages?|costs?|drawbacks?|point|purpose|idea|"
+    r"role|trade-?offs?|differences?) (?:of|behind|between)\s+)?(?:an?|the)?\s*(?P<subject>.+?)"
+    r"(?:\s+(?:work|works|do|does|mean|means|for|used for|used|important|needed|"
+    r"useful|actually|really)\b.*)?$",
+    re.I,
+)
+
+
+def subject_of(question: str) -> str | None:
+    """What a plainly put question is about, in its own words; None where that is not plain."""
+    match = SUBJECT.match(question.strip().rstrip("?!. "))
+    if not match:
+        return None
+    subject = match["subject"].strip(" ,")
+    verbal = re.search(r"\b(?:i|you|we|it|they|that|which|when|if|be|have|has|using)\b", subject, re.I)
+    return subject if 1 <= len(words(subject)) <= 4 and not verbal else None
+
+
 def needs_history(question: str, has_history: bool) -> bool:
     """Whether the question cannot be understood without what went before.
 

@@ -28,13 +28,16 @@ EXAMPLES = (
 
 
 def question_for(section: Section) -> str:
-    """A question that the section answers."""
+    """A question that the section answers; a title that leans on its parent takes it along."""
     title = re.sub(r"^\d+\.\s+", "", section.title).strip()
+    parent = re.sub(r"^\d+\.\s+", "", section.heading_path[-2]) if len(section.heading_path) > 1 else ""
+    if parent and (PLAIN_TITLES.match(title) or (title.endswith("?") and len(title.split()) < 5)):
+        return f"{parent.rstrip('?')}: {lower(title).rstrip('?')}?"
     if title.endswith("?"):
         return title
-    if PLAIN_TITLES.match(title) and len(section.heading_path) > 1:
-        return f"{re.sub(r'^[0-9]+[.] +', '', section.heading_path[-2]).rstrip('?')}: {lower(title)}?"
-    return f"What should I know about {lower(title)}?"
+    if title.startswith("Design "):
+        return f"How do I {lower(title)}?"
+    return f"{title}?" if ":" in title else f"Explain {lower(title)}"
 
 
 def lower(title: str) -> str:

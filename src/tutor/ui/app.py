@@ -76,6 +76,7 @@ def serve(tutor: Tutor, store: Store, settings: Settings) -> None:
             f"{settings.host}:{settings.port} cannot be used: {error.strerror}.",
             "Set TUTOR_PORT to another port; 0 picks a free one.",
         ) from error
+    listener.listen(128)
     app = build_app(tutor, store, settings)
     port = listener.getsockname()[1]
     print(f"Tutor is at http://{settings.host}:{port}  (Ctrl-C stops it)", flush=True)

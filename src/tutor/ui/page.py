@@ -6,8 +6,7 @@ Does not know how an answer is made, and stores nothing itself.
 from __future__ import annotations
 
 import html
-import re
-import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +18,16 @@ from tutor.errors import TutorError
 from tutor.store import Store
 from tutor.tutor import Tutor
 from tutor.ui import panel, render, theme
-from tutor.ui.turn import Page
+from tutor.ui.turn import STOPPED, Page
 
+ASKING: Any = gr.update(submit_btn=True, stop_btn=False)
 WIRE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+DOWNLOAD = """(title, text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/markdown" }));
+  link.download = (title.replace(/[^\\w-]+/g, "-").slice(0, 40) || "conversation") + ".md";
+  link.click();
+}"""
 TITLE = (
     '<div id="head"><h1>Tutor<span class="dot">.</span></h1>'
     "<p>System design, answered from one guide. Every sentence shows where it comes from.</p></div>"
@@ -62,7 +68,8 @@ class ChatPage:
             with gr.Accordion("This conversation", open=False):
                 self.title = gr.Textbox(label="Title", max_length=200)
                 self.rename = gr.Button("Rename", size="sm")
-                self.export = gr.DownloadButton("Export as Markdown", size="sm")
+                self.export = gr.Button("Export as Markdown", size="sm")
+                self.exported = gr.Textbox(visible="hidden")
                 self.delete = gr.Button("Delete", size="sm", variant="stop")
             with gr.Accordion("Contents of the guide", open=True):
                 self.contents = gr.HTML("<p>Loading…</p>")
@@ -81,7 +88,7 @@ class ChatPage:
                 self.note = gr.Textbox(label="What was wrong? (Enter sends)", max_length=2000)
             self.box = gr.Textbox(
                 elem_id="ask", placeholder="Ask about system design", label="Your question",
-                show_label=False, submit_btn=True, stop_btn=True, autofocus=True, max_lines=4,
+                show_label=False, submit_btn=True, stop_btn=False, autofocus=True, max_lines=4,
             )  # fmt: skip
 
     def _panel(self) -> None:
@@ -108,7 +115,9 @@ class ChatPage:
                 self.ask_rewritten, [self.rewritten, self.seen], page, concurrency_limit=2, **WIRE
             ),
         ]
-        self.box.stop(None, cancels=runs, **WIRE)
+        self.box.stop(None, cancels=runs, **WIRE).then(
+            self.stopped, [self.seen], [self.chat, self.box, self.list], **WIRE
+        )
         self.box.input(self.typed, [self.box], None, trigger_mode="always_last", **WIRE)
         shown = [self.chat, self.seen, self.list, self.title, self.rewritten_box]
         blocks.load(self.restore, [self.seen], [*shown, self.contents], **WIRE)
@@ -116,7 +125,9 @@ class ChatPage:
         self.list.input(self.open, [self.list, self.seen], shown, **WIRE)
         self.rename.click(self.rename_it, [self.title, self.seen], [self.list], **WIRE)
         self.delete.click(self.delete_it, [self.seen], shown, **WIRE)
-        self.export.click(self.export_it, [self.seen], [self.export], **WIRE)
+        self.export.click(self.export_it, [self.seen], [self.exported], **WIRE).then(
+            None, [self.title, self.exported], None, js=DOWNLOAD, **WIRE
+        )
         self.chat.like(self.like, [self.seen], [self.note_box, self.chosen], **WIRE)
         self.note.submit(
             self.send_note, [self.note, self.chosen, self.seen], [self.note_box, self.note], **WIRE
@@ -134,20 +145,32 @@ class ChatPage:
         return panel.section_html(section, wanted[1], wanted[2])
 
     def ask(self, question: str, seen: dict[str, Any], standalone: str | None = None) -> Iterator[Any]:
-        """Answer what was typed."""
-        owner = str(seen.get("owner") or uuid.uuid4().hex)
-        page = Page(self.tutor, self.store, owner, seen.get("conversation"))
-        stopped = False
-        hidden = gr.update(visible=False)
-        try:
-            for messages in page.ask(question, standalone, lambda: stopped):
-                rewritten = gr.update(visible=True) if page.standalone else hidden
-                yield messages, "", gr.skip(), gr.skip(), rewritten, page.standalone
-        finally:
-            stopped = True
-        kept = {"owner": owner, "conversation": page.conversation}
-        rewritten = gr.update(visible=True) if page.standalone else hidden
-        yield gr.skip(), "", kept, self.listed(kept), rewritten, page.standalone
+        """Answer what was typed; the stop button stands where the ask button was."""
+        page = Page(
+            self.tutor, self.store, str(seen.get("owner") or uuid.uuid4().hex), seen.get("conversation")
+        )
+        kept = {"owner": page.owner, "conversation": page.conversation}
+        box, state = gr.update(value="", submit_btn=False, stop_btn=True), kept
+        for messages in page.ask(question, standalone):
+            yield messages, box, state, gr.skip(), self.rewritten_as(page), page.standalone
+            box = state = gr.skip()
+        kept["conversation"] = page.conversation
+        yield gr.skip(), ASKING, kept, self.listed(kept), self.rewritten_as(page), page.standalone
+
+    def rewritten_as(self, page: Page) -> Any:
+        """Shows the rewritten question where there is one."""
+        return gr.update(visible=bool(page.standalone))
+
+    def stopped(self, seen: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """What is kept of a stopped answer, once it is kept."""
+        page = Page(self.tutor, self.store, str(seen.get("owner")), seen.get("conversation"))
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            turns = self.store.turns(page.owner, page.conversation)
+            if turns and turns[-1].answer["degraded"] == STOPPED:
+                return page.shown(), ASKING, self.listed(seen)
+            time.sleep(0.1)
+        return gr.skip(), ASKING, self.listed(seen)
 
     def ask_option(self, seen: dict[str, Any], event: gr.SelectData) -> Iterator[Any]:
         """Ask a suggested question."""
@@ -223,13 +246,9 @@ class ChatPage:
         return self.start_new(seen)
 
     def export_it(self, seen: dict[str, Any]) -> str:
-        """The open conversation as a Markdown file."""
+        """The open conversation as Markdown."""
         owner, conversation = str(seen.get("owner")), str(seen.get("conversation"))
-        titles = {c.id: c.title for c in self.store.conversations(owner)}
-        name = re.sub(r"[^\w-]+", "-", titles.get(conversation, "conversation"))[:40].strip("-")
-        file = Path(tempfile.mkdtemp()) / f"{name or 'conversation'}.md"
-        file.write_text(self.store.export_markdown(owner, conversation, "corpus/guide/"), encoding="utf-8")
-        return str(file)
+        return self.store.export_markdown(owner, conversation, "corpus/guide/")
 
     def like(self, seen: dict[str, Any], event: gr.LikeData) -> Any:
         """Keep a thumb; a thumb down asks what was wrong."""

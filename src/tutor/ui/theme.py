@@ -12,14 +12,13 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 HEAD = """<script>
-document.addEventListener("DOMContentLoaded", () => {
+const name = () => {
   document.documentElement.lang = "en";
-  new MutationObserver(() => {
-    for (const [selector, label] of [[".submit-button", "Ask"], [".stop-button", "Stop"]])
-      for (const b of document.querySelectorAll(selector))
-        if (!b.getAttribute("aria-label")) b.setAttribute("aria-label", label);
-  }).observe(document.body, { childList: true, subtree: true });
-});
+  for (const [selector, label] of [[".submit-button", "Ask"], [".stop-button", "Stop"]])
+    for (const b of document.querySelectorAll(selector))
+      if (!b.getAttribute("aria-label")) b.setAttribute("aria-label", label);
+};
+new MutationObserver(name).observe(document.documentElement, { childList: true, subtree: true });
 </script>"""
 
 
