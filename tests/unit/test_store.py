@@ -65,6 +65,6 @@ def test_a_database_that_cannot_be_opened_is_a_session_error(tmp_path: Path):
 
 
 def test_a_named_terminal_conversation_continues(store: Store):
-    store.add_terminal_turn("study", ANSWER.to_json())
-    store.add_terminal_turn("study", ANSWER.to_json())
+    store.add_terminal_turn("study", ANSWER)
+    store.add_terminal_turn("study", ANSWER)
     assert len(store.terminal_history("study")) == 2 and store.terminal_history("other") == []
