@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tutor.cli.main import OFFLINE, Corpus, app, reported, settings
+from tutor.cli.main import ENVIRONMENT, Corpus, app, reported, settings
 from tutor.errors import TutorError
 
 
@@ -25,7 +25,7 @@ def serve(
 
 def start(**flags: object) -> None:
     """Serve until interrupted; the guide loads while the page is already up."""
-    os.environ.update({key: os.environ.get(key, value) for key, value in OFFLINE.items()})
+    os.environ.update({key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()})
     chosen = settings(**flags)  # type: ignore[arg-type]
     from tutor.store import Store, database_url
     from tutor.tutor import Tutor

@@ -28,7 +28,7 @@ from tutor.retrieval import vectors as vector_store
 from tutor.retrieval.embedder import Embedder, Vectors
 from tutor.schema import Chunk, Document, Section
 
-FORMAT = "1"
+FORMAT = "2"
 log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
 
@@ -57,6 +57,7 @@ class Index:
     passages: tuple[Passage, ...]
     chunk_vectors: Vectors
     passage_vectors: Vectors
+    section_vectors: Vectors
     store: vector_store.VectorStore
 
 
@@ -68,6 +69,11 @@ def embedded_text(chunk: Chunk) -> str:
 def passage_text(passage: Passage, titles: dict[str, str]) -> str:
     """What is embedded for a passage: its section's title, then its words."""
     return f"{titles[passage.section_id]}: {passage.plain}"
+
+
+def heading_text(section: Section) -> str:
+    """What is embedded for a section's heading: its path."""
+    return " › ".join(section.heading_path)
 
 
 def fingerprint_of(documents: tuple[Document, ...], embedder: Embedder) -> str:
@@ -140,7 +146,8 @@ def build(
     texts = [embedded_text(chunk) for chunk in chunks]
     sentence_texts = [passage_text(passage, titles) for passage in found]
     known = {} if rebuild or old is None else stored_vectors(old, embedder)
-    embedded = embed_missing([*texts, *sentence_texts], known, embedder, progress)
+    headings = [heading_text(section) for section in sections]
+    embedded = embed_missing([*texts, *sentence_texts, *headings], known, embedder, progress)
     folder = index_dir / f"{fingerprint[:12]}-{uuid.uuid4().hex[:6]}"
     try:
         folder.mkdir(parents=True)
@@ -237,12 +244,18 @@ def intact(folder: Path | None, meta: dict[str, Any]) -> bool:
 def stored_vectors(folder: Path, embedder: Embedder) -> dict[str, Vectors]:
     """Vectors of an earlier index by content hash; empty where they cannot be used."""
     meta = read_meta(folder)
-    if not meta or meta["embedder"] != embedder.fingerprint or not intact(folder, meta):
+    if (
+        not meta
+        or meta["embedder"] != embedder.fingerprint
+        or meta["format"] != FORMAT
+        or not intact(folder, meta)
+    ):
         return {}
     documents, chunks, found = load_corpus(folder)
     titles = {section.id: section.title for document in documents for section in document.sections}
     texts = [embedded_text(chunk) for chunk in chunks]
     texts += [passage_text(passage, titles) for passage in found]
+    texts += [heading_text(section) for document in documents for section in document.sections]
     vectors = np.load(folder / "vectors.npz")["vectors"]
     return {key_of(text): vector for text, vector in zip(texts, vectors, strict=True)}
 
@@ -295,7 +308,8 @@ def open_index(index_dir: Path, embedder: Embedder, *, chroma_url: str = "") -> 
         tuple(chunks),
         tuple(found),
         vectors[: len(chunks)],
-        vectors[len(chunks) :],
+        vectors[len(chunks) : len(chunks) + len(found)],
+        vectors[len(chunks) + len(found) :],
         store,
     )
 

@@ -15,6 +15,7 @@ from math import log
 import bm25s
 import numpy as np
 import Stemmer
+from numpy.typing import NDArray
 
 WORD = re.compile(r"[a-z0-9]+(?:[.'’+#/-][a-z0-9]+)*", re.I)
 STOP = frozenset(
@@ -76,11 +77,9 @@ class LexicalIndex:
         self._bm25 = bm25s.BM25(k1=1.2, b=0.6)
         self._bm25.index([tokens or ["\0"] for tokens in self.tokens], show_progress=False)
 
-    def search(self, query: str, k: int) -> list[tuple[int, float]]:
-        """Positions and scores (> 0), best first, at most `k`."""
+    def scores(self, query: str) -> NDArray[np.float32]:
+        """BM25 of every text."""
         known = [word for word in words(query) if self.vocabulary.knows(word)]
         if not known or not self.tokens:
-            return []
-        scores = self._bm25.get_scores(known)
-        best = np.argsort(-scores, kind="stable")[:k]
-        return [(int(i), float(scores[i])) for i in best if scores[i] > 0]
+            return np.zeros(len(self.tokens), dtype=np.float32)
+        return np.asarray(self._bm25.get_scores(known), dtype=np.float32)
