@@ -118,8 +118,7 @@ class Answerer:
         yield Retrieved(tuple(hits), timings["retrieve_ms"] or 0.0)
         turn = Turn(asked, began, alone, hits)
         found = extract.candidates(self.retriever, hits)
-        best = float((found.vectors @ vector).max()) if found.passages else 0.0
-        decision = coverage.decide(alone, hits, self.retriever, best)
+        decision = coverage.decide(alone, hits, self.retriever, found.vectors @ vector)
         nearest = nearest_sections(hits)
         if not decision.covered:
             timings["extract_ms"] = milliseconds(began)

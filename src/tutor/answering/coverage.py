@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import exp, log
 
+from tutor.answering.followup import needs_history
+from tutor.retrieval.embedder import Vectors
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
 from tutor.schema import SectionHit
@@ -23,12 +26,12 @@ PERSONAL = re.compile(
     r"|cv|company|boss|manager|interview (?:at|with|on)|offer)|stock price of|weather)\b",
     re.I,
 )
-BIAS = -5.4
-WEIGHT_SIMILARITY = 6.2
-WEIGHT_OVERLAP = 3.6
-WEIGHT_UNKNOWN = -2.2
-"""Logistic weights on: best sentence similarity, idf overlap with the best section, share of
-content words the guide never uses."""
+FEATURES = ("sentence", "sentences", "overlap", "unknown", "score", "words")
+WEIGHTS = (2.35, 1.85, 3.16, -2.56, 6.07, 4.20)
+BIAS = -18.85
+"""Logistic weights of `features`, from `evals/fit_coverage.py`."""
+UNDERSPECIFIED = "What is that about? Name the topic, and I can look it up."
+"""The reply to a question that points at something nobody has mentioned."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +43,37 @@ class Coverage:
     reply: str
 
 
-def decide(question: str, hits: list[SectionHit], retriever: Retriever, best: float) -> Coverage:
-    """Decide from the hits; `best` is the highest cosine of any single sentence."""
+def features(question: str, hits: list[SectionHit], retriever: Retriever, similar: Vectors) -> list[float]:
+    """Evidence that the guide answers: cosines of the best and the three best sentences, idf share of the
+    question's words in the best of three sections, share of words the guide never uses, the ranking's
+    score, and the log of the number of content words. `similar` are cosines of the leading sections'
+    sentences.
+    """
+    content = words(question)
+    best = sorted((float(value) for value in similar), reverse=True)[:3] or [0.0]
+    return [
+        best[0],
+        sum(best) / len(best),
+        max(retriever.section_overlap(question, hit.section.id) for hit in hits[:3]),
+        sum(not retriever.vocabulary.knows(word) for word in content) / max(1, len(content)),
+        hits[0].score,
+        log(1 + min(len(content), 12)),
+    ]
+
+
+def decide(question: str, hits: list[SectionHit], retriever: Retriever, similar: Vectors) -> Coverage:
+    """Decide from the hits; see `features`."""
     if OVERRIDE.search(question):
         return Coverage(False, 0.0, "I answer questions from the guide and stay with that.")
     if PERSONAL.search(question):
         return Coverage(
             False, 0.0, "The guide is a fixed text: it knows nothing current and nothing personal."
         )
-    content = words(question)
-    if not hits or not content:
-        return Coverage(False, 0.0, "The guide does not cover this.")
-    similarity = max(best, max(hit.passages[0].similarity for hit in hits[:3]))
-    overlap = max(retriever.section_overlap(question, hit.section.id) for hit in hits[:3])
-    unknown = sum(not retriever.vocabulary.knows(word) for word in content) / len(content)
-    logit = BIAS + WEIGHT_SIMILARITY * similarity + WEIGHT_OVERLAP * overlap + WEIGHT_UNKNOWN * unknown
-    probability = 1 / (1 + 2.718281828459045**-logit)
+    if not hits or not words(question):
+        return Coverage(False, 0.0, UNDERSPECIFIED)
+    row = features(question, hits, retriever, similar)
+    logit = BIAS + sum(weight * value for weight, value in zip(WEIGHTS, row, strict=True))
+    probability = 1 / (1 + exp(-logit))
+    if needs_history(question, True) and probability < 0.95:
+        return Coverage(False, probability, UNDERSPECIFIED)
     return Coverage(probability >= 0.5, probability, "The guide does not cover this.")
