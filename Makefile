@@ -45,7 +45,7 @@ e2e: $(VENV)/.installed
 	$(BIN)/pytest tests/e2e
 
 bench: setup
-	$(BIN)/python evals/bench.py
+	$(BIN)/python -m evals.bench
 
 clean:
 	rm -rf $(VENV)

@@ -69,7 +69,8 @@ def test_json_parses(case):
 
 def test_questions_point_at_sections_that_exist():
     known = WRITTEN if COMPLETE else WRITTEN | TOPICS
-    for file in sorted((ROOT / "evals" / "sets").glob("*/*.jsonl")):
+    sets = ROOT / "evals" / "sets"
+    for file in sorted([*sets.glob("dev/*.jsonl"), *sets.glob("retrieval/*.jsonl")]):
         for line in file.read_text(encoding="utf-8").splitlines():
             case = json.loads(line)
             assert set(case["section_ids"]) <= known, f"{file.name}: {case['id']}"
