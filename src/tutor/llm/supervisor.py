@@ -26,8 +26,11 @@ log = logging.getLogger(__name__)
 class EmbeddedServer:
     """One llama.cpp server in a child process: loopback, random key, gone when this process is."""
 
-    def __init__(self, model: Path, threads: int, states: Path, log_file: Path) -> None:
+    def __init__(
+        self, model: Path, threads: int, states: Path, log_file: Path, *, context: int = CONTEXT
+    ) -> None:
         self.model, self.threads, self.states, self.log_file = model, threads, states, log_file
+        self.context = context
         self.key = secrets.token_urlsafe(24)
         self.url = ""
         self.generation = 0
@@ -63,7 +66,7 @@ class EmbeddedServer:
         self.states.mkdir(parents=True, exist_ok=True)
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         config = {
-            "model": str(self.model), "key": self.key, "threads": self.threads, "n_ctx": CONTEXT,
+            "model": str(self.model), "key": self.key, "threads": self.threads, "n_ctx": self.context,
             "slots": SLOTS, "states": str(self.states),
         }  # fmt: skip
         with self.log_file.open("wb") as errors:

@@ -1,0 +1,1 @@
+"""How the verifier is trained: pairs with planted defects, the training run, its model card."""
