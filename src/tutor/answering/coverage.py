@@ -27,8 +27,8 @@ PERSONAL = re.compile(
     re.I,
 )
 FEATURES = ("sentence", "sentences", "overlap", "unknown", "score", "words")
-WEIGHTS = (2.35, 1.85, 3.16, -2.56, 6.07, 4.20)
-BIAS = -18.85
+WEIGHTS = (2.46, 1.36, 5.19, -1.74, 5.85, 2.98)
+BIAS = -16.91
 """Logistic weights of `features`, from `evals/fit_coverage.py`."""
 UNDERSPECIFIED = "What is that about? Name the topic, and I can look it up."
 """The reply to a question that points at something nobody has mentioned."""
