@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -50,9 +51,22 @@ class EmbeddedServer:
             LLMUnavailable: it does not start, or crashed too often.
         """
         with self._lock:
-            if self._child is None or self._child.poll() is not None:
+            if not self._answers():
                 self._start()
             return self.url
+
+    def _answers(self) -> bool:
+        """Whether the child runs and takes connections; one that is just dying is waited for."""
+        child = self._child
+        if child is None or child.poll() is not None:
+            return False
+        try:
+            socket.create_connection(("127.0.0.1", int(self.url.rsplit(":", 1)[1])), timeout=5).close()
+        except OSError:
+            child.kill()
+            child.wait()
+            return False
+        return True
 
     def _start(self) -> None:
         now = time.monotonic()
