@@ -218,7 +218,7 @@ def main() -> None:
         if step % 100 == 0:
             rate = seen / (time.monotonic() - began)
             log.info("step %d/%d loss %.4f %.0f tokens/s", step, len(plan), running, rate)
-        if step % 1500 == 0:
+        if step % 500 == 0:
             model.save_pretrained(args.out)
     model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)

@@ -81,6 +81,7 @@ def test_a_reader_who_stops_during_the_reading_waits_less_than_two_seconds(model
 
 
 def test_a_killed_server_is_an_error_then_a_restart(model):
+    model.server.address()
     generation = model.server.generation
     stream = model.stream(LONG, max_tokens=60)
     next(stream)

@@ -49,15 +49,23 @@ class EmbeddedChatModel:
             LLMError: the server is down or refuses.
         """
         prefix = prefix_of(messages)
-        self.server.address()
-        slot = self._take(prefix)
-        try:
-            known = self._restore(slot, prefix)
-            yield from self._request(slot, messages, max_tokens, on_progress, cancelled)
-            if not known and not (cancelled and cancelled()):
-                self._save(slot, prefix)
-        finally:
-            self._give_back(slot)
+        for last in (False, True):
+            self.server.address()
+            slot = self._take(prefix)
+            begun = False
+            try:
+                known = self._restore(slot, prefix)
+                for delta in self._request(slot, messages, max_tokens, on_progress, cancelled):
+                    begun = True
+                    yield delta
+                if not known and not (cancelled and cancelled()):
+                    self._save(slot, prefix)
+                return
+            except LLMUnavailable:
+                if begun or last or not self.server.gone():
+                    raise
+            finally:
+                self._give_back(slot)
 
     def prepare(self, prefix: Sequence[Message]) -> None:
         """Compile a prefix unless it is, or unless a reader is waiting; a reader's request stops it."""

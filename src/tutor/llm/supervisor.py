@@ -68,6 +68,17 @@ class EmbeddedServer:
             return False
         return True
 
+    def gone(self, within_s: float = 2.0) -> bool:
+        """Whether the child has ended or is about to: a killed one may take connections to the last."""
+        child = self._child
+        if child is None:
+            return True
+        try:
+            child.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def _start(self) -> None:
         now = time.monotonic()
         self._starts = [at for at in self._starts if now - at < RESTART_WINDOW_S]
