@@ -76,7 +76,15 @@ class Pair:
 
 def held_out(section_id: str) -> bool:
     """Whether a section is kept away from training."""
-    return int(hashlib.sha256(section_id.encode()).hexdigest(), 16) % HELD_OUT == 0
+    return part_of(section_id) != "training"
+
+
+def part_of(section_id: str) -> str:
+    """A section's part: training, or else calibration or test."""
+    digest = int(hashlib.sha256(section_id.encode()).hexdigest(), 16)
+    if digest % HELD_OUT:
+        return "training"
+    return "test" if digest % (2 * HELD_OUT) == 0 else "calibration"
 
 
 def match_case(old: str, new: str) -> str:

@@ -22,6 +22,8 @@ from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.retriever import Retriever
 from tutor.schema import Event, Section, SectionHit
 from tutor.settings import Settings
+from tutor.verification.cross_encoder import CrossEncoder
+from tutor.verification.verifier import Calibration, Verifier
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Tutor:
         self._model: ChatModel | None = None
         self._retriever: Retriever | None = None
         self._folder: Path | None = None
+        self._verifier: Verifier | None = None
         self._status: str | None = "Loading the guide…"
         self._typed = ""
         self._preparing = threading.Lock()
@@ -101,6 +104,7 @@ class Tutor:
             self.embedder.load()
             self.retriever().search("load the index", 1)
             self._status = None
+            self.verifier().load()
         except TutorError as error:
             self._status = str(error)
             raise
@@ -123,7 +127,7 @@ class Tutor:
         cancelled: Callable[[], bool] = never,
     ) -> Iterator[Event]:
         """Answer a question as a stream of events (see `answering.answer.Answerer.ask`)."""
-        answerer = Answerer(self.retriever(), self.model)
+        answerer = Answerer(self.retriever(), self.model, self.verifier())
         return answerer.ask(
             question, history=history, standalone=standalone, use_llm=use_llm, cancelled=cancelled
         )
@@ -141,6 +145,18 @@ class Tutor:
                 except SetupError as error:
                     raise LLMError(error.message, error.hint) from error
             return self._model
+
+    def verifier(self) -> Verifier:
+        """The verifier; its weights are loaded at first use.
+
+        Raises:
+            ModelCorrupt: its calibration cannot be read.
+        """
+        with self._lock:
+            if self._verifier is None:
+                encoder = CrossEncoder(lambda: models.resolve("embedding", self.settings))
+                self._verifier = Verifier(encoder, self.embedder, Calibration())
+            return self._verifier
 
     def sections(self) -> tuple[Section, ...]:
         """All sections in reading order."""

@@ -38,6 +38,7 @@ from tutor.schema import (
     Sentence,
 )
 from tutor.verification.support import Aligner
+from tutor.verification.verifier import Verifier
 
 HITS = 8
 MAX_TOKENS = 200
@@ -87,8 +88,11 @@ class Turn:
 class Answerer:
     """Answers questions over one index; holds nothing of any reader."""
 
-    def __init__(self, retriever: Retriever, connect: Connect | None) -> None:
+    def __init__(
+        self, retriever: Retriever, connect: Connect | None, verifier: Verifier | None = None
+    ) -> None:
         self.retriever = retriever
+        self._verifier = verifier
         self._connect = connect
 
     def ask(
@@ -152,7 +156,7 @@ class Answerer:
         """The model's sentences, each checked as soon as it is complete."""
         section = turn.hits[0].section
         context = " ".join([turn.standalone, *(hit.section.text for hit in turn.hits[:4])])
-        aligner = Aligner(found.passages, found.vectors, self.retriever.vocabulary, context)
+        aligner = Aligner(found.passages, found.vectors, self.retriever.vocabulary, context, self._verifier)
         also = [found.passages[i].plain for i in chosen if found.passages[i].section_id != section.id]
         shares: list[float] = []
         kept: list[Sentence] = []

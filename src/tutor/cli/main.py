@@ -5,17 +5,18 @@ Does not know what a verb does.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
-from tutor.errors import SetupError, TutorError
+from tutor.errors import ConfigError, SetupError, TutorError
 from tutor.settings import Settings, load_settings
 
 ENVIRONMENT = {
@@ -61,6 +62,27 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def lines_of(stream: Iterable[str], *keys: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects of an input, one per line; blank lines are passed over.
+
+    Raises:
+        ConfigError: a line is not an object, or lacks one of the keys.
+    """
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict) or any(key not in entry for key in keys):
+            wanted = ", ".join(f'"{key}"' for key in keys)
+            raise ConfigError(
+                f"Line {number} of the input is not an object with {wanted}.", line.strip()[:120]
+            )
+        yield entry
+
+
 def run() -> None:
     """Entry point of the `tutor` command."""
     os.environ.update({key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()})
@@ -69,6 +91,6 @@ def run() -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("bm25s", "httpx", "chromadb", "sentence_transformers", "transformers"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
-    from tutor.cli import ask, doctor, index, models, search, serve  # noqa: F401
+    from tutor.cli import ask, doctor, index, models, search, serve, verify  # noqa: F401
 
     app()

@@ -1,6 +1,7 @@
 """Aligns a claim to passages of the guide and decides whether they support it.
 
-Does not know the chat model. The thresholds below are set by hand; each says what it is for.
+Similarity and shared rare words find the passages; the verifier reads them. Does not know the chat
+model. The thresholds below are set by hand; each says what it is for.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tutor.corpus.blocks import Passage
 from tutor.retrieval.embedder import Vectors
 from tutor.retrieval.lexical import Vocabulary, words
 from tutor.verification.facts import names_agree, negation_agrees, numbers_agree
+from tutor.verification.verifier import Verifier
 
 MIN_SIMILARITY = 0.50
 """Below this cosine a passage is about something else."""
@@ -33,6 +35,8 @@ class Support:
     overlap: float
     numbers: bool
     names: bool
+    score: float = 0.0
+    """The verifier's probability (0..1); 0 where it was not asked."""
 
 
 class Aligner:
@@ -44,12 +48,14 @@ class Aligner:
         vectors: Vectors,
         vocabulary: Vocabulary,
         context: str,
+        verifier: Verifier | None = None,
     ) -> None:
         self.passages = passages
         self._vectors = vectors
         self._tokens = [words(passage.plain) for passage in passages]
         self._vocabulary = vocabulary
         self._context = context
+        self._verifier = verifier
 
     def align(self, claim: str, vector: Vectors) -> Support:
         """The best supporting passages of a claim and whether they carry it."""
@@ -76,7 +82,18 @@ class Aligner:
             and names
             and (negation_agrees(claim, source) or covered >= 0.75)
         )
-        return Support(supported, tuple(chosen), float(similarity[first]), covered, numbers, names)
+        score = 0.0
+        if supported and self._verifier is not None:
+            read = self._verifier.verify(claim, [self._around(chosen)], self._context)
+            supported, score = read.verdict == "supported", read.score
+        return Support(supported, tuple(chosen), float(similarity[first]), covered, numbers, names, score)
+
+    def _around(self, chosen: Sequence[int]) -> str:
+        """The chosen passages with the sentence before the first: what "it" stands for is often there."""
+        first = min(chosen)
+        section = self.passages[first].section_id
+        before = [first - 1] if first and self.passages[first - 1].section_id == section else []
+        return " ".join(self.passages[i].plain for i in [*before, *sorted(chosen)])
 
     def _second(
         self, first: int, wanted: list[str], covered: float, similarity: Vectors

@@ -1,0 +1,227 @@
+"""Does a passage support a claim? One calibrated probability from independent signals.
+
+The cross-encoder reads; numbers, names, rare words and negations are compared in code. The weights of
+the combination are fitted by `evals.verifier.calibrate`. Does not know where a claim comes from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import exp, log
+from pathlib import Path
+
+from tutor.errors import ModelCorrupt
+from tutor.retrieval.embedder import Embedder
+from tutor.retrieval.lexical import words
+from tutor.verification.cross_encoder import WEIGHTS, CrossEncoder
+from tutor.verification.facts import names_agree, negation_agrees, numbers_agree
+
+FEATURES = ("reading", "contradiction", "numbers", "names", "overlap", "similarity", "negation", "rare")
+WINDOW_WORDS = 110
+"""Longer passages are read in windows of about this many words."""
+MAX_WINDOWS = 4
+"""Windows read per claim: those that share most with it."""
+SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[.!?]\S*")
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What was compared in code: agreement, shares (0..1), cosine, and the cross-encoder's word (0..1)."""
+
+    numbers: bool
+    names: bool
+    negation: bool
+    overlap: float
+    similarity: float
+    reading: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where the support lies: the passage by position and a span of characters in it."""
+
+    passage: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The verdict on a claim; `score` (0..1) is the calibrated probability that it is supported."""
+
+    score: float
+    verdict: str
+    evidence: Evidence | None
+    checks: Checks
+
+    def to_json(self) -> dict[str, object]:
+        """Plain data, as `tutor verify` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A run of whole sentences of one passage."""
+
+    passage: int
+    start: int
+    end: int
+    text: str
+
+
+class Calibration:
+    """Fitted numbers: a logistic model over the features, its threshold, and how rare words are."""
+
+    def __init__(self, file: Path = WEIGHTS / "calibration.json") -> None:
+        try:
+            held = json.loads(file.read_text(encoding="utf-8"))
+            self.weights = [float(held["weights"][name]) for name in FEATURES]
+            self.bias, self.threshold = float(held["bias"]), float(held["threshold"])
+            self._idf: dict[str, float] = held["idf"]
+            self._unseen = float(held["idf_unseen"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelCorrupt(f"{file} cannot be read: {error}", "Install Tutor again.") from error
+
+    def idf(self, word: str) -> float:
+        """Inverse document frequency of a stem."""
+        return self._idf.get(word, self._unseen)
+
+    def probability(self, row: Sequence[float]) -> float:
+        """Probability (0..1) that a claim with these features is supported."""
+        logit = self.bias + sum(w * x for w, x in zip(self.weights, row, strict=True))
+        return 1 / (1 + exp(-max(-30.0, min(30.0, logit))))
+
+
+class Verifier:
+    """Verifies claims against passages; the same input always gives the same answer."""
+
+    def __init__(self, encoder: CrossEncoder, embedder: Embedder, calibration: Calibration) -> None:
+        self._encoder, self._embedder, self._calibration = encoder, embedder, calibration
+
+    def load(self) -> None:
+        """Load the cross-encoder's weights now instead of at first use."""
+        self._encoder.load()
+
+    def verify(self, claim: str, passages: Sequence[str], context: str = "") -> Verification:
+        """Whether any passage supports the claim; names may also stand in `context`."""
+        return self.verify_all([(claim, passages)], context)[0]
+
+    def verify_all(self, items: Sequence[tuple[str, Sequence[str]]], context: str = "") -> list[Verification]:
+        """`verify` for many claims, each with its own passages, read in one batch."""
+        chosen = [self._windows(claim, passages) for claim, passages in items]
+        flat = [
+            (window.text, claim) for (claim, _), found in zip(items, chosen, strict=True) for window in found
+        ]
+        read = self._encoder.probabilities(flat)
+        texts = sorted({text for pair in flat for text in pair})
+        vectors = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
+        out, at = [], 0
+        for (claim, _), found in zip(items, chosen, strict=True):
+            best: tuple[float, Window, Checks] | None = None
+            for window in found:
+                similarity = float(vectors[window.text] @ vectors[claim])
+                row, checks = self.features(claim, window.text, read[at], similarity, context)
+                score = self._calibration.probability(row)
+                if best is None or score > best[0]:
+                    best = (score, window, checks)
+                at += 1
+            out.append(self._verdict(claim, best))
+        return out
+
+    def features(
+        self, claim: str, source: str, read: Sequence[float], similarity: float, context: str = ""
+    ) -> tuple[list[float], Checks]:
+        """The features of a pair, in the order of FEATURES, and the checks behind them."""
+        wanted, held = words(claim), set(words(source))
+        weights = {word: self._calibration.idf(word) for word in wanted}
+        total = sum(weights.values())
+        missing = {word: value for word, value in weights.items() if word not in held}
+        overlap = 1 - sum(missing.values()) / total if total else 0.0
+        supported = min(max(float(read[2]), 1e-4), 1 - 1e-4)
+        checks = Checks(
+            numbers_agree(claim, source), names_agree(claim, source + " " + context),
+            negation_agrees(claim, source), overlap, similarity, float(read[2]),
+        )  # fmt: skip
+        row = [
+            log(supported / (1 - supported)), float(read[0]),
+            float(not checks.numbers), float(not checks.names), overlap, similarity,
+            float(not checks.negation), max(missing.values(), default=0.0) / 10 * float(overlap > 0.6),
+        ]  # fmt: skip
+        return row, checks
+
+    def _verdict(self, claim: str, best: tuple[float, Window, Checks] | None) -> Verification:
+        if best is None:
+            return Verification(0.0, "unsupported", None, Checks(False, False, False, 0.0, 0.0, 0.0))
+        score, window, checks = best
+        supported = score >= self._calibration.threshold
+        evidence = self._narrowed(claim, window) if supported else None
+        return Verification(round(score, 4), "supported" if supported else "unsupported", evidence, checks)
+
+    def _narrowed(self, claim: str, window: Window) -> Evidence:
+        """The sentence of the window that shares most with the claim; two where one is not enough."""
+        wanted = set(words(claim))
+        spans = sentences(window.text)
+        shares = [self._share(wanted, window.text[a:b]) for a, b in spans]
+        best = max(range(len(spans)), key=lambda i: shares[i])
+        first, last = best, best
+        for other in (best - 1, best + 1):
+            if 0 <= other < len(spans):
+                a, b = min(best, other), max(best, other)
+                if self._share(wanted, window.text[spans[a][0] : spans[b][1]]) > shares[best] + 0.2:
+                    first, last = a, b
+                    break
+        return Evidence(window.passage, window.start + spans[first][0], window.start + spans[last][1])
+
+    def _share(self, wanted: set[str], text: str) -> float:
+        """Share (0..1), by rarity, of the wanted stems that the text holds."""
+        held = set(words(text))
+        total = sum(self._calibration.idf(word) for word in wanted)
+        return sum(self._calibration.idf(word) for word in wanted & held) / total if total else 0.0
+
+    def _windows(self, claim: str, passages: Sequence[str]) -> list[Window]:
+        """The windows to read for a claim, those that share most first."""
+        found = [window for i, passage in enumerate(passages) for window in windows(i, passage)]
+        if len(found) <= MAX_WINDOWS:
+            return found
+        wanted = set(words(claim))
+        return sorted(found, key=lambda w: -self._share(wanted, w.text))[:MAX_WINDOWS]
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Spans of the sentences of a text, without surrounding white space; at least one."""
+    found = []
+    for match in SENTENCE.finditer(text):
+        start, end = match.start(), match.end()
+        while start < end and text[start].isspace():
+            start += 1
+        while end > start and text[end - 1].isspace():
+            end -= 1
+        if end - start > 1:
+            found.append((start, end))
+    return found or [(0, len(text))]
+
+
+def windows(number: int, passage: str) -> list[Window]:
+    """Runs of whole sentences, each run overlapping the one before by a sentence."""
+    if not passage.strip():
+        return []
+    if len(passage.split()) <= WINDOW_WORDS:
+        return [Window(number, 0, len(passage), passage)]
+    spans = sentences(passage)
+    found, first = [], 0
+    while first < len(spans):
+        last = first
+        while (
+            last + 1 < len(spans)
+            and len(passage[spans[first][0] : spans[last + 1][1]].split()) <= WINDOW_WORDS
+        ):
+            last += 1
+        start, end = spans[first][0], spans[last][1]
+        found.append(Window(number, start, end, passage[start:end]))
+        if last == len(spans) - 1:
+            break
+        first = max(first + 1, last)
+    return found
