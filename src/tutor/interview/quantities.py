@@ -34,7 +34,7 @@ WORDS = {
     "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
 NUMBER = (
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e\d+)?|10\^\d+"
+    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|10\^\d+|\d+(?:\.\d+)?(?:e\d+)?"
     r"|(?<![a-z])(?:(?:a few|a)(?=\s(?:hundred|thousand|million|billion|trillion)\b)"
     rf"|{'|'.join(WORDS)})(?![a-z]))"
 )
@@ -93,16 +93,13 @@ def number_of(text: str) -> float:
 
 def bytes_of(unit: str) -> float:
     """Bytes in one of a unit of size."""
-    bits = unit.endswith("bps") or re.fullmatch(r"[kmgtpe]bits?|[KMGTPE]?b", unit) is not None
     low = unit.lower()
-    if low[:2] in BINARY and low.endswith("b") and len(low) == 3:
+    if low[:2] in BINARY and len(low) == 3:
         return BINARY[low[:2]]
     if low.rstrip("s") in NAMED:
         return NAMED[low.rstrip("s")]
-    if low == "b":
-        return 1.0
-    prefix = PREFIXES.get(low[0], 1.0)
-    return prefix / 8 if bits and (low.endswith("bps") or "bit" in low) else prefix
+    prefix = PREFIXES.get(low[0], 1.0) if len(low) > 1 else 1.0
+    return prefix / 8 if low.endswith("bps") or "bit" in low else prefix
 
 
 def quantities(text: str) -> list[Quantity]:
