@@ -21,22 +21,22 @@ MAX_CHARACTERS = 20_000
 """What is read of one turn; all of it is kept."""
 STATEMENT = re.compile(r"[^.!?;\n]+(?:\.(?=\d)[^.!?;\n]*)*[.!?;]*", re.S)
 DENIAL = re.compile(
-    r"\b(?:no|not|never|without|don't|doesn't|do not|does not|won't|wouldn't|isn't|aren't|can't|cannot|avoid|skip"
-    r"|needn't|instead of|rather than|unnecessary|ignore)\b",
+    r"\b(?:no|not|never|without|don't|doesn't|won't|wouldn't|isn't|aren't|can't|cannot|avoid|skip|needn't"
+    r"|instead of|rather than|unnecessary|ignore)\b",
     re.I,
 )
 ASKING = re.compile(
-    r"\?|^(?:so |ok |okay |and |also |first,? |well,? )*(?:what|how|who|which|do we|does|do|is|are|should|can i assume"
-    r"|can we|could|will|would|when|where|may i|am i|did|i(?:'d| would) like to (?:know|ask)|tell me"
-    r"|let me ask|(?:any|is there))\b",
+    r"\?|^(?:so |ok |okay |and |also |first,? |well,? )*(?:what (?!i\b|we\b)|how (?!i\b|we\b)|who|which|do we|does|do"
+    r"|is|are|should|can i assume|can we|could|will|would|may i|am i|did|tell me|let me ask|any |is there"
+    r"|i(?:'d| would) like to (?:know|ask))",
     re.I,
 )
 INJECTION = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|rule|prompt|above|previous)"
-    r"|\b(?:full marks|full score|perfect score|(?:give|grant|award) me (?:full|all|the|a|top|high|credit|points)"
-    r"|print (?:the|your)|reveal (?:the|your)|show me (?:the|your) (?:rubric|checklist|prompt|answer)"
-    r"|(?:the|your) (?:rubric|system prompt|check ?items?|answer key|checklist)|you are now|act as|mark me as"
-    r"|score me|rate me|strong hire)\b",
+    r"|\b(?:full marks|full score|perfect score|print (?:the|your)|reveal (?:the|your)|you are now|act as"
+    r"|(?:give|grant|award) me (?:full|all|the|a|top|high|credit|points)|mark me as|score me|rate me|strong hire"
+    r"|show me (?:the|your) (?:rubric|checklist|prompt|answer)"
+    r"|(?:the|your) (?:rubric|system prompt|check ?items?|answer key|checklist))\b",
     re.I,
 )
 PEAK = re.compile(r"\b(?:peak|burst|spike|worst case|busiest)\b", re.I)
@@ -83,6 +83,10 @@ class Reading:
     numbers: list[NumberMatch] = field(default_factory=list)
     flags: list[RedFlag] = field(default_factory=list)
     injected: bool = False
+
+    def matches_phase(self, phase: str, problem: Problem) -> bool:
+        """Whether anything said belongs to a phase."""
+        return any(problem.item(match.item).phase == phase for match in self.matches)
 
 
 def statements(text: str) -> list[Statement]:
