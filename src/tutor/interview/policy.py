@@ -15,25 +15,26 @@ from tutor.interview.reading import Reading
 from tutor.interview.state import State
 
 Kind = Literal[
-    "open", "answer", "your_call", "probe", "follow_up", "challenge", "number", "diagram", "phase", "curveball",
-    "hint", "tell", "think", "stay", "acknowledge", "slow_down", "close",
+    "open", "answer", "your_call", "probe", "follow_up", "challenge", "number", "diagram", "phase",
+    "curveball", "hint", "tell", "think", "stay", "acknowledge", "slow_down", "close",
 ]  # fmt: skip
 MAX_FOLLOW_UPS = 2
 """A vague claim is followed up at most this often; then the interviewer moves on."""
 PROBES = {"requirements": 4, "high-level": 6, "deep-dive": 7, "bottlenecks": 6}
 """Questions per phase in 45 minutes; shorter interviews have fewer."""
 THINKING = re.compile(
-    r"^\W*(?:hm+|um+|uh+|let me think|give me a (?:moment|minute|second)|one moment|wait|thinking|just a (?:moment|sec\w*)"
-    r"|i need a (?:moment|minute))[\s\w]{0,20}\W*$",
+    r"^\W*(?:hm+|um+|uh+|let me think|give me a (?:moment|minute|second)|one moment|wait|thinking"
+    r"|just a (?:moment|sec\w*)|i need a (?:moment|minute))[\s\w]{0,20}\W*$",
     re.I,
 )
 STUCK = re.compile(
-    r"\b(?:i don'?t know|no idea|i'?m (?:stuck|lost|not sure)|(?:a|any|some) hint|can you help|help me|need help)\b",
+    r"\b(?:i don'?t know|no idea|i'?m (?:stuck|lost|not sure)|(?:a|any|some) hint|can you help|(?:need )?help me"
+    r"|need help)\b",
     re.I,
 )
 DESIGNING = re.compile(
-    r"\b(?:database|cache|redis|kafka|queue|load balancer|microservices?|shard\w*|postgres\w*|cassandra|mongodb|dynamodb"
-    r"|cdn|api gateway|s3)\b",
+    r"\b(?:database|cache|redis|kafka|queue|load balancer|microservices?|shard\w*|postgres\w*|cassandra|cdn|s3"
+    r"|mongodb|dynamodb|api gateway)\b",
     re.I,
 )
 

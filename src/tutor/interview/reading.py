@@ -26,7 +26,7 @@ DENIAL = re.compile(
     re.I,
 )
 ASKING = re.compile(
-    r"\?|^(?:so |ok |okay |and |also |first,? |well,? )*(?:what (?!i\b|we\b)|how (?!i\b|we\b)|who|which|do we|does|do"
+    r"\?|^(?:so |ok |okay |and |also |first,? |well,? )*(?:what (?!i\b|we\b)|how (?!i\b|we\b)|who|which|does|do"
     r"|is|are|should|can i assume|can we|could|will|would|may i|am i|did|tell me|let me ask|any |is there"
     r"|i(?:'d| would) like to (?:know|ask))",
     re.I,

@@ -15,7 +15,7 @@ from tutor.interview import diagram as drawing
 from tutor.interview.policy import Move, advance, hint, items_of, reply
 from tutor.interview.problem import LENGTHS, LEVELS, Level, Problem
 from tutor.interview.reading import Reader, Reading
-from tutor.interview.state import Evidence, Line, NumberSeen, State
+from tutor.interview.state import Evidence, How, Line, NumberSeen, State
 from tutor.interview.wording import Voice
 
 MAX_KEPT = 100_000
@@ -116,7 +116,7 @@ class Room:
         elif action == "hint":
             yield from self._do(hint(self.problem, self.state), "")
         elif action == "next_phase":
-            yield from self._do([move for move in advance(self.problem, self.state, late=True)], "")
+            yield from self._do(advance(self.problem, self.state, late=True), "")
         else:
             raise ConfigError(f"There is no action `{action}`.", "Use hint, next_phase or end.")
 
@@ -129,16 +129,12 @@ class Room:
             if not match.covered:
                 state.partial[match.item] = match.statement.text
                 continue
-            how = (
-                "hint"
-                if state.hinted.get(match.item)
-                else "probe"
-                if state.asked.get(match.item)
-                else "unaided"
-            )
+            how: How = "unaided"
+            if state.asked.get(match.item):
+                how = "hint" if state.hinted.get(match.item) else "probe"
             state.ledger.append(
                 Evidence(
-                    match.item, how, match.statement.text, line, match.statement.start,  # type: ignore[arg-type]
+                    match.item, how, match.statement.text, line, match.statement.start,
                     match.statement.end, state.clock_s, state.phase, match.score,
                 )
             )  # fmt: skip

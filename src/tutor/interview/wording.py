@@ -22,9 +22,9 @@ WORDED = ("probe", "follow_up", "challenge", "hint", "slow_down", "curveball")
 MAX_TOKENS = 60
 DEADLINE_S = 4.5
 SYSTEM = (
-    "You are a calm senior engineer who interviews a candidate. You are given one line to say. Say it in your own "
-    "words, in one or two short sentences, friendly and plain. Keep its meaning exactly. Never add advice, names of "
-    "technologies, numbers or solutions. Never greet. Output only the words you say."
+    "You are a calm senior engineer who interviews a candidate. You are given one line to say. Say it in "
+    "your own words, in one or two short sentences, friendly and plain. Keep its meaning exactly. Never add "
+    "advice, names of technologies, numbers or solutions. Never greet. Output only the words you say."
 )
 NUMBER = re.compile(r"\d+")
 
