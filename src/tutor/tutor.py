@@ -14,7 +14,22 @@ from pathlib import Path
 from tutor import models
 from tutor.answering import prompt, suggest
 from tutor.answering.answer import Answerer, never
-from tutor.errors import IndexMissing, IndexStale, LLMError, RetrievalError, SetupError, TutorError
+from tutor.errors import (
+    ConfigError,
+    IndexMissing,
+    IndexStale,
+    LLMError,
+    RetrievalError,
+    SetupError,
+    TutorError,
+)
+from tutor.interview.debrief import Debrief, debrief
+from tutor.interview.grading import Grader
+from tutor.interview.problem import Problem, load_problems
+from tutor.interview.reading import Matcher, Reader
+from tutor.interview.room import Room, new_state
+from tutor.interview.state import State
+from tutor.interview.wording import Voice
 from tutor.llm.base import ChatModel
 from tutor.llm.connect import connect
 from tutor.retrieval import index as indexing
@@ -43,6 +58,8 @@ class Tutor:
         self._retriever: Retriever | None = None
         self._folder: Path | None = None
         self._verifier: Verifier | None = None
+        self._problems: dict[str, Problem] | None = None
+        self._encoder = CrossEncoder(lambda: models.resolve("embedding", settings))
         self._status: str | None = "Loading the guide…"
         self._typed = ""
         self._preparing = threading.Lock()
@@ -154,9 +171,55 @@ class Tutor:
         """
         with self._lock:
             if self._verifier is None:
-                encoder = CrossEncoder(lambda: models.resolve("embedding", self.settings))
-                self._verifier = Verifier(encoder, self.embedder, Calibration())
+                self._verifier = Verifier(self._encoder, self.embedder, Calibration())
             return self._verifier
+
+    def grader(self) -> Grader:
+        """Grades single answers."""
+        return Grader(self.embedder, self._encoder)
+
+    def problems(self) -> dict[str, Problem]:
+        """The interview problems by id, easiest first.
+
+        Raises:
+            CorpusError: a problem file is wrong.
+        """
+        with self._lock:
+            if self._problems is None:
+                beside = self.settings.corpus.parent / "problems"
+                inside = self.settings.corpus / "problems"
+                self._problems = load_problems(inside if inside.is_dir() else beside)
+            return self._problems
+
+    def problem(self, key: str) -> Problem:
+        """One problem.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        held = self.problems()
+        if key not in held:
+            raise ConfigError(f"There is no problem `{key}`.", f"There are {', '.join(held)}.")
+        return held[key]
+
+    def interview(
+        self,
+        key: str,
+        *,
+        level: str = "mid",
+        minutes: int = 45,
+        use_llm: bool = True,
+        state: State | None = None,
+    ) -> Room:
+        """A room for a problem: a new interview, or the one that `state` holds."""
+        problem = self.problem(key)
+        reader = Reader(problem, Matcher(self.embedder, self._encoder), self.embedder)
+        voice = Voice(self.model if use_llm else None)
+        return Room(problem, state or new_state(problem, level, minutes), reader, voice)
+
+    def debrief(self, state: State) -> Debrief:
+        """The debrief of an interview, recomputed from its state."""
+        return debrief(self.problem(state.problem), state)
 
     def sections(self) -> tuple[Section, ...]:
         """All sections in reading order."""

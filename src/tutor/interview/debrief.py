@@ -18,6 +18,9 @@ CREDIT = {"unaided": 1.0, "probe": 0.75, "hint": 0.4, "told": 0.0, "missed": 0.0
 VERDICTS = ((0.75, "strong hire"), (0.6, "hire"), (0.42, "lean no hire"), (0.0, "no hire"))
 MIN_SHARE = 0.25
 """Below this share of the weight in play, the interview is too short to judge."""
+WEIGHED = re.compile(
+    r"\b(?:trade|downside|cost|instead|rather|drawback|whereas|price|versus|vs|but|because|although)\b", re.I
+)
 Status = Literal["unaided", "probe", "hint", "told", "missed", "not assessed"]
 
 
@@ -103,7 +106,7 @@ def debrief(problem: Problem, state: State) -> Debrief:
         verdict = next(name for least, name in VERDICTS if score >= least)
     missed = sorted(
         (r for r in results if r.status in ("missed", "told", "hint")),
-        key=lambda r: (-r.weight * (1 - r.credit), PHASES.index(r.phase)),  # type: ignore[arg-type]
+        key=lambda r: (-r.weight * (1 - r.credit), PHASES.index(r.phase)),
     )
     return Debrief(
         interview=state.id, problem=problem.id, title=problem.title, version=state.version,
@@ -116,7 +119,7 @@ def debrief(problem: Problem, state: State) -> Debrief:
             {**asdict(seen), "name": next((e.name for e in problem.estimates if e.id == seen.estimate), "")}
             for seen in state.numbers
         ),
-        mistakes=tuple(mistakes(state, results)),
+        mistakes=tuple(mistakes(state)),
         work_on=tuple({"item": r.id, "section": r.section, "why": r.fill} for r in distinct(missed)[:2]),
         model_answer=problem.model_answer,
         note=note,
@@ -177,29 +180,27 @@ def distinct(results: list[ItemResult]) -> list[ItemResult]:
     return [r for r in results if r.section not in seen and not seen.add(r.section)]  # type: ignore[func-returns-value]
 
 
-def mistakes(state: State, results: tuple[ItemResult, ...]) -> list[Mistake]:
+def mistakes(state: State) -> list[Mistake]:
     """The common mistakes that happened, each with the place."""
     found = []
     mine = [line for line in state.transcript if line.who == "candidate"]
     reached = state.phases_reached()
-    met = {r.phase for r in results if r.quote}
     section = "takeaways/mistakes"
+    said = " ".join(line.text for line in mine)
     if "leap" in state.flagged:
         first = next((line for line in mine if DESIGNING.search(line.text)), None)
-        found.append(Mistake("Jumping into the solution", first.text[:160] if first else "", section))
-    if len(reached) > 1 and not state.numbers and not any(re.search(r"\d", line.text) for line in mine):
-        found.append(Mistake("No numbers", "Nothing was estimated in the whole interview.", section))
-    said = " ".join(line.text for line in mine)
-    if "deep-dive" in reached and not re.search(
-        r"\b(?:trade|downside|cost|instead|rather|drawback|whereas|price|versus|vs|but)\b", said, re.I
-    ):
-        found.append(Mistake("No trade-offs", "No choice was weighed against another.", section))
-    if "bottlenecks" in reached and mine and "bottlenecks" not in met:
-        found.append(Mistake("Ignoring failures", "Nothing was said about what breaks.", section))
+        found.append(Mistake("Jumping ahead before you clarify", first.text[:160] if first else "", section))
+    named = {match[0].lower() for match in DESIGNING.finditer(said)}
+    if len(named) >= 6 and not re.search(r"\d", said):
+        listed = ", ".join(sorted(named))
+        found.append(Mistake("Over-engineering", f"{listed}: many parts and not one number.", section))
+    if len(reached) > 1 and not state.numbers and not re.search(r"\d", said):
+        found.append(Mistake("Ignoring scale", "Nothing was estimated in the whole interview.", section))
+    if "deep-dive" in reached and mine and not WEIGHED.search(said):
+        found.append(Mistake("Not weighing trade-offs", "No choice was weighed against another.", section))
     if mine and len(said.split()) / len(mine) < 6:
-        found.append(
-            Mistake("Not thinking aloud", f"{len(said.split())} words in {len(mine)} turns.", section)
-        )
+        words = f"{len(said.split())} words in {len(mine)} turns."
+        found.append(Mistake("Poor communication", words, section))
     return found
 
 

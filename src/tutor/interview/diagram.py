@@ -89,7 +89,8 @@ def parse(text: str) -> Graph:
 
 def read_line(line: str, number: int, nodes: dict[str, str], edges: list[tuple[str, str]]) -> None:
     """One statement: nodes joined by arrows; `A & B --> C` joins both."""
-    at, previous = 0, []
+    at = 0
+    previous: list[str] = []
     while True:
         group, at = read_group(line, at, number, nodes)
         edges += [(a, b) for a in previous for b in group]

@@ -39,6 +39,8 @@ INJECTION = re.compile(
     r"|(?:the|your) (?:rubric|system prompt|check ?items?|answer key|checklist))\b",
     re.I,
 )
+ESTIMATE = "estimate"
+"""The item that any rate or size earns."""
 PEAK = re.compile(r"\b(?:peak|burst|spike|worst case|busiest)\b", re.I)
 
 
@@ -249,6 +251,11 @@ def distance(a: float, b: float) -> float:
     return float("inf") if a <= 0 or b <= 0 else max(a / b, b / a)
 
 
+def sizes(text: str) -> bool:
+    """Whether a statement puts a rate or a size on something."""
+    return any(q.unit in ("/s", "B/s") or (q.unit == "B" and q.value >= 1e6) for q in quantities(text))
+
+
 class Reader:
     """Reads turns of one interview's problem."""
 
@@ -262,10 +269,14 @@ class Reader:
         said = statements(text)
         injected = any(INJECTION.search(statement.text) for statement in said)
         kept = [s for s in said if not INJECTION.search(s.text) and not echoed(s.text, interviewer)]
+        matched = self._matcher.match(kept, items)
+        sized = next((s for s in kept if not s.asks and sizes(s.text)), None)
+        if sized and any(item.id == ESTIMATE for item in items):
+            matched = [m for m in matched if m.item != ESTIMATE] + [Match(ESTIMATE, sized, 0.8, True)]
         found, left = facts_asked(kept, self.problem.facts, self._facts, self._embedder)
         return Reading(
             statements=kept,
-            matches=self._matcher.match(kept, items),
+            matches=matched,
             facts=found,
             open_questions=left,
             numbers=numbers_in(kept, self.problem),
