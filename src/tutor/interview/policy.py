@@ -106,14 +106,14 @@ def reply(problem: Problem, state: State, reading: Reading, text: str) -> list[M
     """The moves that answer a turn of the candidate, in order; `state` already holds the turn."""
     if out_of_time(problem, state):
         return [Move("close", "That is our time. Thank you: let us look at how it went.")]
+    if STUCK.search(text) and not reading.facts:
+        return hint(problem, state)
     moves = answers(state, reading)
     if reading.injected and not moves:
         moves.append(Move("stay", "Let us stay with the design. What would you do next?"))
         return moves
     if THINKING.match(text):
         return [Move("think", "Take your time.")]
-    if STUCK.search(text) and not moves and state.focus:
-        return hint(problem, state)
     if overrun(problem, state):
         return [*moves, *advance(problem, state, late=True)]
     moves += objections(problem, state, reading)

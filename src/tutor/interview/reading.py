@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,12 @@ from tutor.verification.cross_encoder import CrossEncoder
 
 MAX_CHARACTERS = 20_000
 """What is read of one turn; all of it is kept."""
-STATEMENT = re.compile(r"[^.!?;\n]+(?:\.(?=\d)[^.!?;\n]*)*[.!?;]*", re.S)
+STATEMENT = re.compile(r"[^.!?\n]+(?:\.(?=\w)[^.!?\n]*)*[.!?]*", re.S)
+JOINED = re.compile(r",? and (?=(?:what|how|who|which|do|does|is|are|should|will)\b)", re.I)
+JOINT = 0.95
+PAIR_WORDS = 45
+"""Two sentences of at most this many words are also read together."""
+VERB = re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE)\s+/")
 DENIAL = re.compile(
     r"\b(?:no|not|never|without|don't|doesn't|won't|wouldn't|isn't|aren't|can't|cannot|avoid|skip|needn't"
     r"|instead of|rather than|unnecessary|ignore)\b",
@@ -39,8 +45,8 @@ INJECTION = re.compile(
     r"|(?:the|your) (?:rubric|system prompt|check ?items?|answer key|checklist))\b",
     re.I,
 )
-ESTIMATE = "estimate"
-"""The item that any rate or size earns."""
+ESTIMATE, API = "estimate", "api"
+"""The items that any rate or size, or any call with its method and path, earns."""
 PEAK = re.compile(r"\b(?:peak|burst|spike|worst case|busiest)\b", re.I)
 
 
@@ -100,8 +106,22 @@ def statements(text: str) -> list[Statement]:
             start += 1
         while end > start and text[end - 1].isspace():
             end -= 1
-        if re.search(r"\w", text[start:end]):
-            found.append(Statement(text[start:end], start, end, bool(ASKING.search(text[start:end]))))
+        if not re.search(r"\w", text[start:end]):
+            continue
+        asks = bool(ASKING.search(text[start:end]))
+        cuts = [m.span() for m in JOINED.finditer(text, start, end)] if asks else []
+        for a, b in zip([start, *(b for _, b in cuts)], [*(a for a, _ in cuts), end], strict=True):
+            found.append(Statement(text[a:b], a, b, asks))
+    return found
+
+
+def pairs(text: str, said: Sequence[Statement]) -> list[Statement]:
+    """Neighbouring assertions read together: a thought often takes two sentences."""
+    found = []
+    for first, second in pairwise(said):
+        both = text[first.start : second.end]
+        if not first.asks and not second.asks and len(both.split()) <= PAIR_WORDS:
+            found.append(Statement(both, first.start, second.end, False))
     return found
 
 
@@ -156,12 +176,19 @@ class Matcher:
             out.append(row)
         return out
 
-    def match(self, said: Sequence[Statement], items: Sequence[CheckItem]) -> list[Match]:
-        """The best match of each item; a question earns only an item that may be asked for."""
-        table = self.scores([statement.text for statement in said], items)
+    def match(
+        self, said: Sequence[Statement], items: Sequence[CheckItem], joint: Sequence[Statement] = ()
+    ) -> list[Match]:
+        """The best match of each item; a question earns only an item that may be asked for.
+
+        `joint` are neighbouring statements read together; they count a little less.
+        """
+        every = [*said, *joint]
+        table = self.scores([statement.text for statement in every], items)
         found: dict[str, Match] = {}
-        for statement, row in zip(said, table, strict=True):
-            for item, (score, _) in zip(items, row, strict=True):
+        for i, (statement, row) in enumerate(zip(every, table, strict=True)):
+            for item, (value, _) in zip(items, row, strict=True):
+                score = value if i < len(said) else value * JOINT
                 if score < self.PARTIAL or (statement.asks and not item.asked):
                     continue
                 if item.id not in found or score > found[item.id].score:
@@ -269,10 +296,12 @@ class Reader:
         said = statements(text)
         injected = any(INJECTION.search(statement.text) for statement in said)
         kept = [s for s in said if not INJECTION.search(s.text) and not echoed(s.text, interviewer)]
-        matched = self._matcher.match(kept, items)
-        sized = next((s for s in kept if not s.asks and sizes(s.text)), None)
-        if sized and any(item.id == ESTIMATE for item in items):
-            matched = [m for m in matched if m.item != ESTIMATE] + [Match(ESTIMATE, sized, 0.8, True)]
+        matched = self._matcher.match(kept, items, pairs(text, kept))
+        known = {item.id for item in items}
+        for key, shows in ((ESTIMATE, sizes), (API, VERB.search)):
+            first = next((s for s in kept if not s.asks and shows(s.text)), None)
+            if first and key in known:
+                matched = [m for m in matched if m.item != key] + [Match(key, first, 0.8, True)]
         found, left = facts_asked(kept, self.problem.facts, self._facts, self._embedder)
         return Reading(
             statements=kept,

@@ -76,4 +76,8 @@ def faithful(text: str, move: Move, hidden: Sequence[CheckItem]) -> bool:
 
 def leaks(text: str, move: Move, hidden: Sequence[CheckItem]) -> list[str]:
     """Hidden items whose cues a text holds although the move itself does not."""
-    return [item.id for item in hidden if matches(item.cues, text) and not matches(item.cues, move.says)]
+    return [
+        item.id
+        for item in hidden
+        if not item.asked and matches(item.cues, text) and not matches(item.cues, move.says)
+    ]
