@@ -1,0 +1,108 @@
+"""A debrief as HTML: on the page, and as one self-contained file. Does not know Gradio or how it is judged."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from tutor.ui import charts
+
+WORDS = {
+    "unaided": "on your own", "probe": "when asked", "hint": "after a hint", "told": "told",
+    "missed": "missed", "not assessed": "not reached",
+}  # fmt: skip
+
+
+def debrief_html(
+    result: dict[str, Any], ends: dict[str, float], past: list[dict[str, Any]], note: str = ""
+) -> str:
+    """The whole debrief; sections of the guide open in the page's panel."""
+    e = html.escape
+    score = "" if result["score"] is None else f" · {result['score']:.0%}"
+    parts = [
+        f'<article class="debrief"><p class="trail">{e(result["title"])} · {e(result["level"])} · '
+        f"{result['minutes']} minutes</p><h2>{e(result['verdict'].capitalize())}{score}</h2>",
+        f'<p class="sum">{e(result["arithmetic"])}</p>',
+    ]
+    for text in (result.get("note"), note):
+        if text:
+            parts.append(f'<p class="note">{e(text)}</p>')
+    if result["work_on"]:
+        parts.append("<h3>Work on these first</h3><ol>")
+        parts += [f"<li>{e(w['why'])} {link(w['section'])}</li>" for w in result["work_on"]]
+        parts.append("</ol>")
+    parts.append('<div class="charts"><figure><figcaption>By dimension</figcaption>')
+    parts.append(charts.bars(result["dimensions"], "Score by dimension"))
+    parts.append("</figure><figure><figcaption>By phase</figcaption>")
+    parts.append(charts.bars(result["phases"], "Score by phase"))
+    parts.append("</figure><figure><figcaption>Against the clock</figcaption>")
+    parts.append(charts.timeline(result, ends))
+    drawn = charts.trend(past)
+    if drawn:
+        parts.append(f"</figure><figure><figcaption>Your interviews so far</figcaption>{drawn}")
+    parts.append("</figure></div>")
+    for title, statuses in (
+        ("What you covered", ("unaided", "probe", "hint")),
+        ("What was missing", ("told", "missed")),
+        ("Not reached, so not judged", ("not assessed",)),
+    ):
+        rows = [item for item in result["items"] if item["status"] in statuses]
+        if rows:
+            opened = "" if statuses[0] == "not assessed" else " open"
+            parts.append(f"<details{opened}><summary>{title} ({len(rows)})</summary><ul>")
+            parts += [item_html(item) for item in rows]
+            parts.append("</ul></details>")
+    if result["numbers"]:
+        parts.append("<details open><summary>Your numbers</summary><ul>")
+        for seen in result["numbers"]:
+            mark = "right" if seen["right"] else "off"
+            parts.append(
+                f'<li><b class="{mark}">{mark}</b> {e(seen["name"])}: you said {seen["value"]:,.4g}, expected about '
+                f"{seen['expected']:,.4g}. <q>{e(seen['quote'])}</q></li>"
+            )
+        parts.append("</ul></details>")
+    if result["mistakes"]:
+        parts.append("<details open><summary>Common mistakes that happened</summary><ul>")
+        parts += [
+            f"<li><b>{e(m['name'])}</b>: {e(m['where'])} {link(m['section'])}</li>"
+            for m in result["mistakes"]
+        ]
+        parts.append("</ul></details>")
+    if result["model_answer"]:
+        parts.append(
+            f"<details><summary>A model answer</summary><p>{e(result['model_answer'])}</p></details>"
+        )
+    return "".join([*parts, "</article>"])
+
+
+def item_html(item: dict[str, Any]) -> str:
+    """One item: how it was met, the candidate's words, what the guide says."""
+    quote = f"<q>{html.escape(item['quote'])}</q> " if item["quote"] else ""
+    kind = item["status"].replace(" ", "-")
+    return f'<li><b class="{kind}">{WORDS[item["status"]]}</b> {quote}{html.escape(item["fill"])} {link(item["section"])}</li>'
+
+
+def link(section: str) -> str:
+    """A link that opens the section in the panel."""
+    return f'<a href="#cite-{html.escape(section)}@0-0">{html.escape(section)}</a>'
+
+
+STYLE = (
+    "body{font:16px/1.6 Georgia,serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1f2a30}"
+    "svg{max-width:460px;width:100%;font:12px system-ui}.track{fill:#eee}.bar,.unaided{fill:#0f6b5c}.probe{fill:#5aa493}"
+    ".hint{fill:#c9a227}.band{fill:#f3f1ec}.b1{fill:#e6e2d8}polyline{fill:none;stroke:#0f6b5c;stroke-width:2}"
+    ".soft{fill:#5c6a70}q{color:#0f6b5c}summary{font-weight:600;margin-top:1rem}.note{background:#ffe9a8;padding:.5rem}"
+)
+
+
+def export_html(result: dict[str, Any], ends: dict[str, float], transcript: list[dict[str, Any]]) -> str:
+    """The debrief and transcript as one file that needs nothing else."""
+    lines = "".join(
+        f"<p><b>{html.escape(line['who'])}</b> {line['at_s'] / 60:.1f} min: {html.escape(line['text'])}</p>"
+        for line in transcript
+    )
+    title = html.escape(result["title"])
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: debrief</title><style>{STYLE}</style>'
+        f"<body>{debrief_html(result, ends, [])}<h3>Transcript</h3>{lines}</body></html>"
+    )
