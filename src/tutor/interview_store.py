@@ -97,7 +97,7 @@ class InterviewStore:
                     notes="",
                     debrief=None,
                     created=now(),
-                )  # fmt: skip
+                )
             )
         return key
 

@@ -94,7 +94,7 @@ class Room:
         self.state.diagram = mermaid
         described = ". ".join(f"{graph.nodes[a]} to {graph.nodes[b]}" for a, b in graph.edges)
         self.state.transcript.append(
-            Line("candidate", f"[diagram] {described or ', '.join(graph.nodes.values())}",
+            Line("candidate", f"Diagram: {described or ', '.join(graph.nodes.values())}",
                  self.state.clock_s, self.state.phase)
         )  # fmt: skip
         for finding in drawing.findings(graph, self.problem.parts):

@@ -17,8 +17,9 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from tutor.errors import ConfigError
+from tutor.interview_store import InterviewStore
 from tutor.settings import Settings
-from tutor.store import Store
+from tutor.store import Store, database_url
 from tutor.tutor import Tutor
 from tutor.ui import theme
 from tutor.ui.page import ChatPage
@@ -46,7 +47,8 @@ def build_app(tutor: Tutor, store: Store, settings: Settings) -> FastAPI:
         """Alive, and whether questions can be answered yet."""
         return {"ready": tutor.ready() is None, "status": tutor.ready() or "ready"}
 
-    blocks = ChatPage(tutor, store, browser_secret(settings.home)).build()
+    interviews = InterviewStore(database_url(settings))
+    blocks = ChatPage(tutor, store, interviews, browser_secret(settings.home)).build()
     blocks.queue(max_size=16, default_concurrency_limit=4)
     mounted = gr.mount_gradio_app(
         app, blocks, path="/", theme=theme.theme(), css=theme.css(), head=theme.HEAD,

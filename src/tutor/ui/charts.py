@@ -10,7 +10,7 @@ from typing import Any
 def bars(rows: Sequence[dict[str, Any]], label: str) -> str:
     """Horizontal bars of scores 0 to 1; what was not assessed is an empty track that says so."""
     height = 34 * len(rows) + 6
-    parts = [f'<svg class="chart" viewBox="0 0 460 {height}" role="img" aria-label="{html.escape(label)}">']
+    parts = [f'<svg class="chart" viewBox="0 0 490 {height}" role="img" aria-label="{html.escape(label)}">']
     for i, row in enumerate(rows):
         y, score = 34 * i + 6, row["score"]
         shown = "not assessed" if score is None else f"{score:.0%}"
@@ -27,7 +27,10 @@ def bars(rows: Sequence[dict[str, Any]], label: str) -> str:
 def timeline(result: dict[str, Any], ends: dict[str, float]) -> str:
     """What was covered against the clock: one dot per item, one band per phase."""
     total = max(result["minutes"] * 60.0, result["used_s"], 1.0)
-    x = lambda s: 20 + 420 * min(s, total) / total  # noqa: E731
+
+    def x(seconds: float) -> float:
+        return float(20 + 420 * min(seconds, total) / total)
+
     parts = ['<svg class="chart" viewBox="0 0 460 96" role="img" aria-label="Coverage against the clock">']
     began = 0.0
     for i, phase in enumerate(p["name"] for p in result["phases"]):
@@ -66,7 +69,8 @@ def trend(results: Sequence[dict[str, Any]]) -> str:
     points = [(20 + step * i, 84 - 70 * r["score"]) for i, r in enumerate(scored)]
     line = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
     dots = "".join(
-        f'<circle class="unaided" cx="{x:.0f}" cy="{y:.0f}" r="4"><title>{html.escape(r["title"])}: {r["score"]:.0%}</title></circle>'
+        f'<circle class="unaided" cx="{x:.0f}" cy="{y:.0f}" r="4">'
+        f"<title>{html.escape(r['title'])}: {r['score']:.0%}</title></circle>"
         for (x, y), r in zip(points, scored, strict=True)
     )
     return (

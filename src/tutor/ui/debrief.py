@@ -79,7 +79,8 @@ def item_html(item: dict[str, Any]) -> str:
     """One item: how it was met, the candidate's words, what the guide says."""
     quote = f"<q>{html.escape(item['quote'])}</q> " if item["quote"] else ""
     kind = item["status"].replace(" ", "-")
-    return f'<li><b class="{kind}">{WORDS[item["status"]]}</b> {quote}{html.escape(item["fill"])} {link(item["section"])}</li>'
+    said = f'<b class="{kind}">{WORDS[item["status"]]}</b> {quote}'
+    return f"<li>{said}{html.escape(item['fill'])} {link(item['section'])}</li>"
 
 
 def link(section: str) -> str:

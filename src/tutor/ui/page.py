@@ -15,9 +15,11 @@ from typing import Any
 import gradio as gr
 
 from tutor.errors import TutorError
+from tutor.interview_store import InterviewStore
 from tutor.store import Store
 from tutor.tutor import Tutor
 from tutor.ui import panel, render, theme
+from tutor.ui.room import RoomPage
 from tutor.ui.turn import STOPPED, Page
 
 ASKING: Any = gr.update(submit_btn=True, stop_btn=False)
@@ -44,8 +46,9 @@ def mermaid_address() -> str:
 class ChatPage:
     """Builds the page over a core and a store; holds nothing of any reader."""
 
-    def __init__(self, tutor: Tutor, store: Store, secret: str) -> None:
+    def __init__(self, tutor: Tutor, store: Store, interviews: InterviewStore, secret: str) -> None:
         self.tutor, self.store, self.secret = tutor, store, secret
+        self.room = RoomPage(tutor, interviews)
 
     def build(self) -> Any:
         """The page as Gradio blocks."""
@@ -54,8 +57,12 @@ class ChatPage:
             self.chosen = gr.State("")
             gr.HTML(TITLE)
             with gr.Row(elem_id="main", equal_height=False):
-                self._side()
-                self._centre()
+                with gr.Column(scale=7, min_width=320, elem_id="tabs"), gr.Tabs():
+                    with gr.Tab("Ask"), gr.Row(equal_height=False, elem_id="asking"):
+                        self._side()
+                        self._centre()
+                    with gr.Tab("Interview"):
+                        self.room.build(blocks, self.seen)
                 with gr.Column(scale=4, min_width=300):
                     self._panel()
             self._wire(blocks)
@@ -149,7 +156,7 @@ class ChatPage:
         page = Page(
             self.tutor, self.store, str(seen.get("owner") or uuid.uuid4().hex), seen.get("conversation")
         )
-        kept = {"owner": page.owner, "conversation": page.conversation}
+        kept = {**seen, "owner": page.owner, "conversation": page.conversation}
         box, state = gr.update(value="", submit_btn=False, stop_btn=True), kept
         for messages in page.ask(question, standalone):
             yield messages, box, state, gr.skip(), self.rewritten_as(page), page.standalone
@@ -229,11 +236,11 @@ class ChatPage:
 
     def start_new(self, seen: dict[str, Any]) -> Any:
         """An empty conversation."""
-        return self.show({"owner": seen.get("owner") or uuid.uuid4().hex, "conversation": None})
+        return self.show({**seen, "owner": seen.get("owner") or uuid.uuid4().hex, "conversation": None})
 
     def open(self, conversation: str, seen: dict[str, Any]) -> Any:
         """A stored conversation."""
-        return self.show({"owner": seen.get("owner") or "", "conversation": conversation})
+        return self.show({**seen, "owner": seen.get("owner") or "", "conversation": conversation})
 
     def rename_it(self, title: str, seen: dict[str, Any]) -> Any:
         """Another title for the open conversation."""

@@ -1,0 +1,414 @@
+"""The interview room: picker, chat, phase bar, whiteboard, notes, debrief.
+
+Does not know how an interview is run, and stores nothing itself.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from tutor.errors import TutorError
+from tutor.interview.debrief import to_markdown
+from tutor.interview.diagram import DiagramError, parse
+from tutor.interview.problem import LENGTHS, LEVELS, PHASES, SHARES
+from tutor.interview.room import Said
+from tutor.interview.state import State
+from tutor.interview_store import InterviewStore, Record
+from tutor.tutor import Tutor
+from tutor.ui import render
+from tutor.ui.debrief import debrief_html, export_html
+
+log = logging.getLogger(__name__)
+WIRE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+TICK_S = 5
+SAVE = """(file) => {
+  if (!file) return;
+  const { name, type, text } = JSON.parse(file);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+}"""
+NAMES = {
+    "requirements": "Requirements", "high-level": "High-level design", "deep-dive": "Deep dive",
+    "bottlenecks": "Bottlenecks",
+}  # fmt: skip
+Act = Callable[[Any], Iterator[Said]]
+
+
+class RoomPage:
+    """Builds the room's tab; holds nothing of any candidate."""
+
+    def __init__(self, tutor: Tutor, store: InterviewStore) -> None:
+        self.tutor, self.store = tutor, store
+
+    def build(self, blocks: Any, seen: Any) -> None:
+        """The parts of the tab; `seen` is the browser's own state."""
+        self.seen = seen
+        with gr.Column(visible=True, elem_id="setup") as self.setup:
+            gr.Markdown(
+                "## Practise an interview\nPick a problem. The interviewer holds the scenario; you lead."
+            )
+            with gr.Row():
+                self.difficulty = gr.Radio(["all", "easy", "medium", "hard"], value="all", label="Difficulty")
+                self.topic = gr.Dropdown([], label="Topic", value=None)
+                self.level = gr.Radio(list(LEVELS), value="mid", label="Level")
+                self.minutes = gr.Radio(list(LENGTHS), value=45, label="Minutes")
+            self.problem = gr.Radio([], label="Problem", elem_id="problems")
+            self.start = gr.Button("Start the interview", variant="primary", elem_id="start")
+            self.past = gr.Radio([], label="Your interviews", elem_id="past", visible=False)
+        with gr.Column(visible=False, elem_id="room") as self.room:
+            self.bar = gr.HTML("", elem_id="phases")
+            with gr.Row(equal_height=False, elem_id="floor"):
+                with gr.Column(scale=6, min_width=320):
+                    self.chat = gr.Chatbot(
+                        elem_id="talk", height="calc(100vh - 400px)", min_height=320, show_label=False,
+                        label="Interview", layout="bubble", allow_tags=False, sanitize_html=True, buttons=["copy"],
+                    )  # fmt: skip
+                    self.box = gr.Textbox(
+                        elem_id="say", placeholder="Speak to the interviewer", label="What you say",
+                        show_label=False, submit_btn=True, max_lines=8, autofocus=True,
+                    )  # fmt: skip
+                    with gr.Row():
+                        self.hint = gr.Button("Hint", size="sm", elem_id="hint")
+                        self.next = gr.Button("Next phase", size="sm", elem_id="next")
+                        self.pause = gr.Button("Pause", size="sm", elem_id="pause")
+                        self.end = gr.Button("End and debrief", size="sm", variant="stop", elem_id="end")
+                with gr.Column(scale=5, min_width=300, elem_id="board"):
+                    self.drawn = gr.Markdown(
+                        "*The whiteboard is empty.*", elem_id="drawn", sanitize_html=True
+                    )
+                    with gr.Row():
+                        self.from_ = gr.Dropdown([], label="From", allow_custom_value=True, min_width=120)
+                        self.to = gr.Dropdown([], label="To", allow_custom_value=True, min_width=120)
+                        self.join = gr.Button("Add arrow", size="sm", elem_id="join", min_width=90)
+                    self.mermaid = gr.Textbox(
+                        label="Whiteboard (Mermaid)", lines=6, max_lines=14, elem_id="mermaid",
+                        placeholder="flowchart LR\n  A[Client] --> B[Server]",
+                    )  # fmt: skip
+                    self.show_it = gr.Button("Show it to the interviewer", size="sm", elem_id="draw")
+                    self.wrong = gr.Markdown("", elem_id="wrong")
+                    self.notes = gr.Textbox(
+                        label="Notes (only for you)", lines=3, max_lines=10, elem_id="notes"
+                    )
+        with gr.Column(visible=False, elem_id="after") as self.after:
+            self.report = gr.HTML("", elem_id="report")
+            with gr.Row():
+                self.as_markdown = gr.Button("Export as Markdown", size="sm")
+                self.as_html = gr.Button("Export as one HTML page", size="sm", elem_id="as-html")
+                self.again = gr.Button("Another interview", size="sm", variant="primary", elem_id="again")
+                self.remove = gr.Button("Delete", size="sm", variant="stop")
+        self.file = gr.Textbox(visible="hidden")
+        self.clock = gr.Timer(TICK_S)
+        self._wire(blocks)
+
+    def _wire(self, blocks: Any) -> None:
+        page = [
+            self.seen, self.setup, self.room, self.after, self.bar, self.chat, self.box, self.drawn, self.mermaid,
+            self.wrong, self.notes, self.report, self.pause, self.past, self.problem, self.topic, self.from_, self.to,
+        ]  # fmt: skip
+        filters = [self.difficulty, self.topic]
+        blocks.load(self.restore, [self.seen], page, **WIRE)
+        for picked in filters:
+            picked.input(self.choices, filters, [self.problem], **WIRE)
+        self.start.click(self.begin, [self.problem, self.level, self.minutes, self.seen], page, **WIRE)
+        self.past.input(self.open, [self.past, self.seen], page, **WIRE)
+        self.box.submit(self.say, [self.box, self.seen], page, concurrency_limit=2, **WIRE)
+        self.hint.click(lambda seen: self.press("hint", seen), [self.seen], page, **WIRE)
+        self.next.click(lambda seen: self.press("next_phase", seen), [self.seen], page, **WIRE)
+        self.end.click(lambda seen: self.press("end", seen), [self.seen], page, **WIRE)
+        self.pause.click(self.pause_it, [self.seen], page, **WIRE)
+        self.join.click(
+            self.add_arrow,
+            [self.from_, self.to, self.mermaid],
+            [self.mermaid, self.drawn, self.wrong],
+            **WIRE,
+        )
+        self.mermaid.input(
+            self.preview, [self.mermaid], [self.drawn, self.wrong], trigger_mode="always_last", **WIRE
+        )
+        self.show_it.click(self.draw, [self.mermaid, self.seen], page, **WIRE)
+        self.notes.input(self.note, [self.notes, self.seen], None, trigger_mode="always_last", **WIRE)
+        self.clock.tick(self.tick, [self.seen], [self.bar], **WIRE)
+        self.again.click(self.leave, [self.seen], page, **WIRE)
+        self.remove.click(self.delete, [self.seen], page, **WIRE)
+        for button, kind in ((self.as_markdown, "md"), (self.as_html, "html")):
+            button.click(
+                lambda seen, kind=kind: self.export(kind, seen), [self.seen], [self.file], **WIRE
+            ).then(None, [self.file], None, js=SAVE, **WIRE)
+
+    def record(self, seen: dict[str, Any]) -> Record | None:
+        """The open interview."""
+        key = seen.get("interview")
+        return self.store.get(str(seen.get("owner")), str(key)) if key else None
+
+    def restore(self, seen: dict[str, Any] | None) -> Any:
+        """The tab after a reload."""
+        seen = dict(seen or {})
+        seen.setdefault("owner", uuid.uuid4().hex)
+        return self.view(seen)
+
+    def view(self, seen: dict[str, Any], error: str = "", talk: Any = None) -> tuple[Any, ...]:
+        """Every part of the tab as the stored interview has it."""
+        try:
+            record = self.record(seen)
+        except TutorError as failed:
+            record, error = None, str(failed)
+        running = record is not None and record.debrief is None
+        ended = record is not None and record.debrief is not None
+        state = record.state if record else None
+        return (
+            seen,
+            gr.update(visible=record is None),
+            gr.update(visible=running),
+            gr.update(visible=ended),
+            bar(state, bool(record and record.paused)) if running and state else "",
+            talk if talk is not None else messages(state),
+            gr.update(value=record.draft if record else "", interactive=not (record and record.paused)),
+            picture(state.diagram) if state and state.diagram else "*The whiteboard is empty.*",
+            state.diagram if state else "",
+            render.safe(error) if error else "",
+            record.notes if record else "",
+            self.reported(record, seen) if ended and record else "",
+            gr.update(value="Go on" if record and record.paused else "Pause"),
+            self.earlier(seen),
+            self.choices("all", None) if record is None else gr.skip(),
+            gr.update(choices=self.topics()) if record is None else gr.skip(),
+            *(self.parts(record) if running and record else (gr.skip(), gr.skip())),
+        )
+
+    def parts(self, record: Record) -> tuple[Any, Any]:
+        """Names to build a diagram with by pointing: common parts, and those already drawn."""
+        names = ["Client", "Load balancer", "App server", "Cache", "Database", "Read replica", "Queue", "Worker",
+                 "CDN", "Object storage"]  # fmt: skip
+        if record.state.diagram:
+            names = list(dict.fromkeys([*parse(record.state.diagram).nodes.values(), *names]))
+        return gr.update(choices=names), gr.update(choices=names)
+
+    def topics(self) -> list[str]:
+        """All topics of all problems."""
+        try:
+            return sorted({topic for p in self.tutor.problems().values() for topic in p.topics})
+        except TutorError:
+            return []
+
+    def choices(self, difficulty: str, topic: str | None) -> Any:
+        """The problems of a difficulty and topic."""
+        try:
+            held = self.tutor.problems().values()
+        except TutorError as error:
+            return gr.update(choices=[], label=str(error))
+        fitting = [
+            (f"{p.title} · {p.difficulty}", p.id)
+            for p in held
+            if difficulty in ("all", p.difficulty) and (not topic or topic in p.topics)
+        ]
+        return gr.update(choices=fitting, value=fitting[0][1] if fitting else None)
+
+    def earlier(self, seen: dict[str, Any]) -> Any:
+        """The candidate's interviews."""
+        try:
+            held = self.store.listed(str(seen.get("owner")))
+        except TutorError:
+            held = []
+        rows = []
+        for record in held:
+            done = record.debrief
+            what = f"{done['verdict']}" if done else "in progress"
+            name = done["title"] if done else record.problem
+            rows.append((f"{name} · {record.created[:10]} · {what}", record.id))
+        return gr.update(choices=rows, value=None, visible=bool(rows))
+
+    def begin(self, problem: str | None, level: str, minutes: int, seen: dict[str, Any]) -> Any:
+        """Start a new interview."""
+        if not problem:
+            return self.view(seen, "Pick a problem first.")
+        room = self.tutor.interview(problem, level=level, minutes=int(minutes))
+        list(room.open())
+        key = self.store.add(str(seen.get("owner")), room.state)
+        return self.view({**seen, "interview": key})
+
+    def open(self, key: str, seen: dict[str, Any]) -> Any:
+        """An earlier interview: its debrief, or where it stood."""
+        return self.view({**seen, "interview": key})
+
+    def leave(self, seen: dict[str, Any]) -> Any:
+        """Back to the picker."""
+        return self.view({**seen, "interview": None})
+
+    def delete(self, seen: dict[str, Any]) -> Any:
+        """Delete the open interview."""
+        self.store.delete(str(seen.get("owner")), str(seen.get("interview")))
+        return self.leave(seen)
+
+    def say(self, text: str, seen: dict[str, Any]) -> Iterator[Any]:
+        """The candidate speaks: kept first, shown at once, then answered."""
+        if not text.strip():
+            yield self.view(seen)
+            return
+        record = self.record(seen)
+        if record is None:
+            yield self.view(seen)
+            return
+        self.store.keep_draft(str(seen.get("owner")), record.id, text)
+        waiting = [*messages(record.state), {"role": "user", "content": render.verbatim(text)}]
+        yield (*(gr.skip() for _ in range(5)), waiting, "", *(gr.skip() for _ in range(11)))
+        yield self.act(seen, lambda room: room.say(text))
+
+    def press(self, action: str, seen: dict[str, Any]) -> Any:
+        """A button."""
+        return self.act(seen, lambda room: room.do(action))
+
+    def draw(self, mermaid: str, seen: dict[str, Any]) -> Any:
+        """Show the whiteboard to the interviewer."""
+        return self.act(seen, lambda room: room.draw(mermaid))
+
+    def act(self, seen: dict[str, Any], act: Act) -> Any:
+        """Do something in the stored interview and store what came of it."""
+        owner = str(seen.get("owner"))
+        try:
+            record = self.record(seen)
+            if record is None or record.debrief is not None:
+                return self.view(seen)
+            self.store.tick(owner, record.id)
+            record = self.record(seen) or record
+            room = self.tutor.interview(record.problem, state=record.state)
+            said = list(act(room))
+            result = self.tutor.debrief(room.state).to_json() if room.state.ended else None
+            self.store.save(owner, record.id, room.state, record.revision, result)
+        except TutorError as error:
+            return self.view(seen, str(error))
+        errors = " ".join(line.text for line in said if line.type == "error")
+        return self.view(seen, errors)
+
+    def pause_it(self, seen: dict[str, Any]) -> Any:
+        """Stop the clock, or let it run again."""
+        record = self.record(seen)
+        if record:
+            self.store.pause(str(seen.get("owner")), record.id, not record.paused)
+        return self.view(seen)
+
+    def tick(self, seen: dict[str, Any] | None) -> Any:
+        """Move the clock and show it."""
+        seen = seen or {}
+        if not seen.get("interview"):
+            return gr.skip()
+        try:
+            self.store.tick(str(seen.get("owner")), str(seen["interview"]))
+            record = self.record(seen)
+        except TutorError:
+            return gr.skip()
+        return bar(record.state, record.paused) if record and record.debrief is None else gr.skip()
+
+    def note(self, text: str, seen: dict[str, Any]) -> None:
+        """Keep the notes."""
+        if seen.get("interview"):
+            self.store.keep_notes(str(seen.get("owner")), str(seen["interview"]), text)
+
+    def preview(self, mermaid: str) -> tuple[Any, str]:
+        """The diagram while it is typed; the last one that could be read stays."""
+        if not mermaid.strip():
+            return "*The whiteboard is empty.*", ""
+        try:
+            return picture(mermaid), ""
+        except DiagramError as error:
+            return gr.skip(), render.safe(str(error))
+
+    def add_arrow(self, start: str | None, end: str | None, mermaid: str) -> tuple[Any, Any, str]:
+        """Build the diagram by pointing."""
+        if not start or not end:
+            return gr.skip(), gr.skip(), "Choose where the arrow begins and ends."
+        head = mermaid.strip() or "flowchart LR"
+        added = f"{head}\n  {node(start)} --> {node(end)}"
+        shown, wrong = self.preview(added)
+        return added, shown, wrong
+
+    def reported(self, record: Record, seen: dict[str, Any]) -> str:
+        """The stored debrief; says so where the problem has changed since."""
+        assert record.debrief is not None
+        note = ""
+        try:
+            current = self.tutor.problem(record.problem)
+            if current.version != record.debrief["version"]:
+                note = f"Judged against version {record.debrief['version']} of this problem; it has changed since."
+        except TutorError:
+            note = f"This problem no longer exists; judged against its version {record.debrief['version']}."
+        past = [r.debrief for r in reversed(self.store.listed(str(seen.get("owner")))) if r.debrief]
+        return debrief_html(record.debrief, record.state.phase_ends, past, note)
+
+    def export(self, kind: str, seen: dict[str, Any]) -> str:
+        """The debrief as a file for the browser to save."""
+        record = self.record(seen)
+        if record is None or record.debrief is None:
+            return ""
+        name = f"debrief-{record.problem}.{kind}"
+        if kind == "html":
+            lines = record.state.to_json()["transcript"]
+            text = export_html(record.debrief, record.state.phase_ends, lines)
+        else:
+            text = to_markdown(self.tutor.debrief(record.state), record.state, "corpus/guide/#")
+        mime = "text/html" if kind == "html" else "text/markdown"
+        return json.dumps({"name": name, "type": mime, "text": text})
+
+
+def node(name: str) -> str:
+    """A node of a diagram for a name chosen by pointing."""
+    key = re.sub(r"\W+", "_", name).strip("_").lower() or "part"
+    label = re.sub(r'["\[\](){}<>|]', " ", name).strip()
+    return f"{key}[{label}]"
+
+
+def picture(mermaid: str) -> str:
+    """A diagram drawn anew from what was read of it, so that nothing else of the text is rendered.
+
+    Raises:
+        DiagramError: it cannot be read.
+    """
+    graph = parse(mermaid)
+    keys = {key: f"n{i}" for i, key in enumerate(graph.nodes)}
+    label = {key: re.sub(r"[^\w .,:/+&'-]", " ", text)[:60] for key, text in graph.nodes.items()}
+    lines = [f'  {keys[key]}["{label[key]}"]' for key in graph.nodes]
+    lines += [f"  {keys[a]} --> {keys[b]}" for a, b in graph.edges]
+    return "```mermaid\nflowchart LR\n" + "\n".join(lines) + "\n```"
+
+
+def messages(state: State | None) -> list[dict[str, Any]]:
+    """The transcript as chat messages."""
+    found = []
+    for line in state.transcript if state else []:
+        if line.who == "candidate":
+            found.append({"role": "user", "content": render.verbatim(line.text)})
+        elif line.move == "phase":
+            found.append(
+                {"role": "assistant", "content": f"**{NAMES[line.phase]}**\n\n{render.safe(line.text)}"}
+            )
+        else:
+            found.append({"role": "assistant", "content": render.safe(line.text)})
+    return found
+
+
+def bar(state: State, paused: bool) -> str:
+    """The phases with what is left of the current one and of the whole."""
+    parts = []
+    for phase in PHASES:
+        kind = "now" if phase == state.phase else "done" if phase in state.phase_ends else ""
+        budget = SHARES[phase] * state.minutes / 45 * 60
+        share = 1.0 if kind == "done" else 0.0
+        if kind == "now":
+            share = min(1.0, (state.clock_s - state.phase_began_s) / budget)
+        parts.append(
+            f'<li class="{kind}" style="flex:{SHARES[phase]}"{" aria-current=step" if kind == "now" else ""}>'
+            f'<span class="fill" style="width:{share:.0%}"></span>'
+            f"<b>{NAMES[phase]}</b> {budget / 60:.0f} min</li>"
+        )
+    left = max(0, state.minutes * 60 - int(state.clock_s))
+    clock = f"{left // 60}:{left % 60:02}" + (" paused" if paused else " left")
+    return f'<ol class="phases">{"".join(parts)}</ol><p class="left">{html.escape(clock)}</p>'
