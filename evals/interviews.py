@@ -6,6 +6,7 @@ Does not know how a candidate is made. One case per problem.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from evals.candidates import CANDIDATES, play
@@ -19,6 +20,9 @@ from tutor.tutor import Tutor
 
 TOLD = ("answer", "tell", "curveball", "open")
 """Moves that say what the interviewer may say: facts on request, the fill after two hints, the scenario."""
+
+QUOTED = re.compile(r"“[^”]*”")
+"""The candidate's own words and labels, given back."""
 
 
 def interview(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
@@ -76,7 +80,12 @@ def leaks(problem: Problem, room: Room, heard: Sequence[Said]) -> list[str]:
             continue
         for item in problem.items:
             known = item.id in room.state.told or earned_at.get(item.id, 10**9) < n
-            if not known and not item.asked and item.id not in ("abuse",) and matches(item.cues, line.text):
+            if (
+                not known
+                and not item.asked
+                and item.id not in ("abuse",)
+                and matches(item.cues, QUOTED.sub("", line.text))
+            ):
                 found.append(f"{item.id} in “{line.text}”")
     return found
 
