@@ -19,8 +19,8 @@ from tutor.tutor import Tutor
 from tutor.ui import panel, render
 
 ACTIVE = re.compile(
-    r"<\s*(?:script|iframe|object|embed|form|style|svg|meta|img|math)\b|(?:href|src)\s*=\s*[\"']?\s*(?:javascript|data):"
-    r"|<[^>]*\son\w+\s*=",
+    r"<\s*(?:script|iframe|object|embed|form|style|svg|meta|img|math)\b"
+    r"|<[^>]*\s(?:href|src)\s*=\s*[\"']?\s*(?:javascript|data):|<[^>]*\son\w+\s*=|(?<!\\)\]\(\s*javascript:",
     re.I,
 )
 Case = dict[str, Any]

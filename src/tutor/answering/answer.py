@@ -124,6 +124,8 @@ class Answerer:
         found = extract.candidates(self.retriever, hits)
         decision = coverage.decide(alone, hits, self.retriever, found.vectors @ vector)
         nearest = nearest_sections(hits)
+        if decision.covered and (corrected := self._corrected(alone, found)):
+            decision = coverage.Coverage(False, decision.probability, corrected)
         if not decision.covered:
             timings["extract_ms"] = milliseconds(began)
             yield NotCovered(decision.reply, nearest)
@@ -142,6 +144,18 @@ class Answerer:
             turn.degraded = "No chat model is set up: this is the guide's own text."
             yield Degraded(turn.degraded)
         yield Finished(self._answer(turn, cited, timings))
+
+    def _corrected(self, question: str, found: extract.Candidates) -> str:
+        """What the guide says instead, where the question takes something for granted that it denies."""
+        claim = coverage.premise(question)
+        if claim is None or self._verifier is None or not found.passages:
+            return ""
+        near = (found.vectors @ self.retriever.embed(claim)).argsort()[::-1][:6]
+        held = [found.passages[int(i)] for i in near]
+        at, denied, supported = self._verifier.denial(claim, [p.plain for p in held])
+        if denied < coverage.DENIED or supported > coverage.SPOKEN_FOR:
+            return ""
+        return f"The guide does not say so. It says: “{shown(held[at].text)}”"
 
     def _draft(
         self,

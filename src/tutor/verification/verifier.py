@@ -152,6 +152,14 @@ class Verifier:
         ]  # fmt: skip
         return row, checks
 
+    def denial(self, claim: str, sentences: Sequence[str]) -> tuple[int, float, float]:
+        """The sentence that contradicts a claim most, how surely (0..1), and the most support any gives."""
+        if not sentences:
+            return -1, 0.0, 0.0
+        read = self._encoder.probabilities([(text, claim) for text in sentences])
+        worst = int(read[:, 0].argmax())
+        return worst, float(read[worst, 0]), float(read[:, 2].max())
+
     def _verdict(self, claim: str, best: tuple[float, Window, Checks] | None) -> Verification:
         if best is None:
             return Verification(0.0, "unsupported", None, Checks(False, False, False, 0.0, 0.0, 0.0))
