@@ -8,7 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run setup test lint types unit integration e2e bench clean
+.PHONY: run setup test lint types unit integration evals e2e bench clean
 
 run: setup
 	@$(BIN)/python app.py
@@ -25,7 +25,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
 	@touch $@
 
-test: $(VENV)/.installed lint types unit integration e2e
+test: $(VENV)/.installed lint types unit integration evals e2e
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -39,6 +39,10 @@ unit: $(VENV)/.installed
 integration: $(VENV)/.installed
 	$(BIN)/tutor models pull embedding small
 	$(BIN)/pytest tests/integration
+
+evals: $(VENV)/.installed
+	$(BIN)/tutor models pull embedding
+	$(BIN)/pytest evals
 
 e2e: $(VENV)/.installed
 	$(BIN)/tutor models pull embedding small

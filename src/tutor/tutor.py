@@ -36,7 +36,7 @@ from tutor.retrieval import index as indexing
 from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.retriever import Retriever
 from tutor.schema import Event, Section, SectionHit
-from tutor.settings import Settings
+from tutor.settings import PROJECT, Settings
 from tutor.verification.cross_encoder import CrossEncoder
 from tutor.verification.verifier import Calibration, Verifier
 
@@ -66,6 +66,7 @@ class Tutor:
         self.embedder = SentenceEmbedder(
             lambda: models.resolve("embedding", settings), models.MODELS["embedding"].sha256
         )
+        self._matcher = Matcher(self.embedder, self._encoder)
 
     @property
     def index_dir(self) -> Path:
@@ -186,9 +187,9 @@ class Tutor:
         """
         with self._lock:
             if self._problems is None:
-                beside = self.settings.corpus.parent / "problems"
-                inside = self.settings.corpus / "problems"
-                self._problems = load_problems(inside if inside.is_dir() else beside)
+                corpus = self.settings.corpus
+                tried = [corpus / "problems", corpus.parent / "problems", PROJECT / "corpus" / "problems"]
+                self._problems = load_problems(next((f for f in tried if f.is_dir()), tried[-1]))
             return self._problems
 
     def problem(self, key: str) -> Problem:
@@ -213,7 +214,7 @@ class Tutor:
     ) -> Room:
         """A room for a problem: a new interview, or the one that `state` holds."""
         problem = self.problem(key)
-        reader = Reader(problem, Matcher(self.embedder, self._encoder), self.embedder)
+        reader = Reader(problem, self._matcher, self.embedder)
         voice = Voice(self.model if use_llm else None)
         return Room(problem, state or new_state(problem, level, minutes), reader, voice)
 

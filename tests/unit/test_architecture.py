@@ -13,7 +13,8 @@ LAYER = {
 WALLS = {
     "gradio": ("ui/",), "chromadb": ("retrieval/vectors.py",),
     "llama_index": ("retrieval/vectors.py", "llm/"),
-    "sqlalchemy": ("store.py", "interview_store.py"), "xllamacpp": ("llm/",), "sentence_transformers": ("retrieval/embedder.py",),
+    "sqlalchemy": ("store.py", "interview_store.py"), "xllamacpp": ("llm/",),
+    "sentence_transformers": ("retrieval/embedder.py",),
 }  # fmt: skip
 
 

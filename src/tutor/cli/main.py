@@ -91,6 +91,6 @@ def run() -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("bm25s", "httpx", "chromadb", "sentence_transformers", "transformers"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
-    from tutor.cli import ask, doctor, index, interview, models, search, serve, verify  # noqa: F401
+    from tutor.cli import ask, doctor, eval, index, interview, models, search, serve, verify  # noqa: F401
 
     app()

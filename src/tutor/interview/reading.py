@@ -22,6 +22,8 @@ MAX_CHARACTERS = 20_000
 """What is read of one turn; all of it is kept."""
 STATEMENT = re.compile(r"[^.!?\n]+(?:\.(?=\w)[^.!?\n]*)*[.!?]*", re.S)
 JOINED = re.compile(r",? and (?=(?:what|how|who|which|do|does|is|are|should|will)\b)", re.I)
+KEPT = 2_000
+"""Statements whose reading is kept."""
 JOINT = 0.95
 PAIR_WORDS = 45
 """Two sentences of at most this many words are also read together."""
@@ -134,6 +136,7 @@ class Matcher:
     def __init__(self, embedder: Embedder, encoder: CrossEncoder) -> None:
         self._embedder, self._encoder = embedder, encoder
         self._known: dict[str, Vectors] = {}
+        self._read: dict[tuple[str, tuple[str, ...]], list[tuple[float, list[tuple[int, int]]]]] = {}
 
     def vectors(self, item: CheckItem) -> Vectors:
         """Unit vectors of what the item says, one row each."""
@@ -145,7 +148,18 @@ class Matcher:
     def scores(
         self, said: Sequence[str], items: Sequence[CheckItem]
     ) -> list[list[tuple[float, list[tuple[int, int]]]]]:
-        """For each statement and item the score (0..1) and the spans of its cues."""
+        """For each statement and item the score (0..1) and the spans of its cues; what was read is kept."""
+        key = tuple(item.says[0] for item in items)
+        new = list(dict.fromkeys(text for text in said if (text, key) not in self._read))
+        if len(self._read) > KEPT:
+            self._read.clear()
+            new = list(dict.fromkeys(said))
+        self._read.update({(text, key): row for text, row in zip(new, self._scored(new, items), strict=True)})
+        return [self._read[(text, key)] for text in said]
+
+    def _scored(
+        self, said: Sequence[str], items: Sequence[CheckItem]
+    ) -> list[list[tuple[float, list[tuple[int, int]]]]]:
         if not said or not items:
             return [[] for _ in said]
         mine = self._embedder.embed(list(said))
