@@ -64,11 +64,10 @@ class Verification:
 
 @dataclass(frozen=True)
 class Window:
-    """A run of whole sentences of one passage."""
+    """Sentences of one passage that are read together; `spans` are their places in it."""
 
     passage: int
-    start: int
-    end: int
+    spans: tuple[tuple[int, int], ...]
     text: str
 
 
@@ -119,7 +118,7 @@ class Verifier:
         texts = sorted({text for pair in flat for text in pair})
         vectors = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
         out, at = [], 0
-        for (claim, _), found in zip(items, chosen, strict=True):
+        for (claim, passages), found in zip(items, chosen, strict=True):
             best: tuple[float, Window, Checks] | None = None
             for window in found:
                 similarity = float(vectors[window.text] @ vectors[claim])
@@ -128,7 +127,7 @@ class Verifier:
                 if best is None or score > best[0]:
                     best = (score, window, checks)
                 at += 1
-            out.append(self._verdict(claim, best))
+            out.append(self._verdict(claim, best, passages))
         return out
 
     def features(
@@ -160,28 +159,31 @@ class Verifier:
         worst = int(read[:, 0].argmax())
         return worst, float(read[worst, 0]), float(read[:, 2].max())
 
-    def _verdict(self, claim: str, best: tuple[float, Window, Checks] | None) -> Verification:
+    def _verdict(
+        self, claim: str, best: tuple[float, Window, Checks] | None, passages: Sequence[str]
+    ) -> Verification:
         if best is None:
             return Verification(0.0, "unsupported", None, Checks(False, False, False, 0.0, 0.0, 0.0))
         score, window, checks = best
         supported = score >= self._calibration.threshold
-        evidence = self._narrowed(claim, window) if supported else None
+        evidence = self._narrowed(claim, window, passages[window.passage]) if supported else None
         return Verification(round(score, 4), "supported" if supported else "unsupported", evidence, checks)
 
-    def _narrowed(self, claim: str, window: Window) -> Evidence:
-        """The sentence of the window that shares most with the claim; two where one is not enough."""
+    def _narrowed(self, claim: str, window: Window, passage: str) -> Evidence:
+        """The sentence of the window that shares most with the claim; two neighbours where one is not enough."""
         wanted = set(words(claim))
-        spans = sentences(window.text)
-        shares = [self._share(wanted, window.text[a:b]) for a, b in spans]
+        spans = window.spans
+        shares = [self._share(wanted, passage[a:b]) for a, b in spans]
         best = max(range(len(spans)), key=lambda i: shares[i])
         first, last = best, best
         for other in (best - 1, best + 1):
             if 0 <= other < len(spans):
                 a, b = min(best, other), max(best, other)
-                if self._share(wanted, window.text[spans[a][0] : spans[b][1]]) > shares[best] + 0.2:
+                near = not passage[spans[a][1] : spans[b][0]].strip()
+                if near and self._share(wanted, passage[spans[a][0] : spans[b][1]]) > shares[best] + 0.2:
                     first, last = a, b
                     break
-        return Evidence(window.passage, window.start + spans[first][0], window.start + spans[last][1])
+        return Evidence(window.passage, spans[first][0], spans[last][1])
 
     def _share(self, wanted: set[str], text: str) -> float:
         """Share (0..1), by rarity, of the wanted stems that the text holds."""
@@ -190,12 +192,30 @@ class Verifier:
         return sum(self._calibration.idf(word) for word in wanted & held) / total if total else 0.0
 
     def _windows(self, claim: str, passages: Sequence[str]) -> list[Window]:
-        """The windows to read for a claim, those that share most first."""
+        """The windows to read for a claim: those that share most with it, and of a long passage its sentences
+        that share most with it, wherever they stand."""
         found = [window for i, passage in enumerate(passages) for window in windows(i, passage)]
-        if len(found) <= MAX_WINDOWS:
-            return found
         wanted = set(words(claim))
-        return sorted(found, key=lambda w: -self._share(wanted, w.text))[:MAX_WINDOWS]
+        if len(found) > MAX_WINDOWS:
+            found = sorted(found, key=lambda w: -self._share(wanted, w.text))[:MAX_WINDOWS]
+        long = [i for i, passage in enumerate(passages) if len(passage.split()) > WINDOW_WORDS]
+        return found + [self._gathered(wanted, i, passages[i]) for i in long[:MAX_WINDOWS]]
+
+    def _gathered(self, wanted: set[str], number: int, passage: str) -> Window:
+        """A window of the sentences that share most with a claim, in their order."""
+        spans = sentences(passage)
+        ranked = sorted(
+            range(len(spans)), key=lambda i: -self._share(wanted, passage[spans[i][0] : spans[i][1]])
+        )
+        kept: list[int] = []
+        size = 0
+        for i in ranked:
+            size += len(passage[spans[i][0] : spans[i][1]].split())
+            if kept and size > WINDOW_WORDS:
+                break
+            kept.append(i)
+        chosen = tuple(spans[i] for i in sorted(kept))
+        return Window(number, chosen, " ".join(passage[a:b] for a, b in chosen))
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -216,9 +236,9 @@ def windows(number: int, passage: str) -> list[Window]:
     """Runs of whole sentences, each run overlapping the one before by a sentence."""
     if not passage.strip():
         return []
-    if len(passage.split()) <= WINDOW_WORDS:
-        return [Window(number, 0, len(passage), passage)]
     spans = sentences(passage)
+    if len(passage.split()) <= WINDOW_WORDS:
+        return [Window(number, tuple(spans), passage)]
     found, first = [], 0
     while first < len(spans):
         last = first
@@ -227,8 +247,9 @@ def windows(number: int, passage: str) -> list[Window]:
             and len(passage[spans[first][0] : spans[last + 1][1]].split()) <= WINDOW_WORDS
         ):
             last += 1
-        start, end = spans[first][0], spans[last][1]
-        found.append(Window(number, start, end, passage[start:end]))
+        found.append(
+            Window(number, tuple(spans[first : last + 1]), passage[spans[first][0] : spans[last][1]])
+        )
         if last == len(spans) - 1:
             break
         first = max(first + 1, last)
