@@ -26,6 +26,10 @@ MAX_STEP_S = 20.0
 jumps costs the candidate nothing."""
 
 
+class InterviewMoved(SessionError):
+    """The interview was changed by someone else since it was read."""
+
+
 class InterviewRow(Base):
     """One interview of one owner; `state` is `State.to_json`, `debrief` is set when it has ended."""
 
@@ -163,18 +167,20 @@ class InterviewStore:
         """Write the state if nobody else did since `revision` was read.
 
         Raises:
-            SessionError: another tab was quicker; nothing is changed, the draft is kept.
+            InterviewMoved: another tab was quicker; nothing is changed, the draft is kept.
         """
+        values: dict[str, Any] = {"state": state.to_json(), "revision": revision + 1, "draft": ""}
+        if debrief is not None:
+            values["debrief"] = debrief
         with self._session() as session:
-            row = session.get(InterviewRow, key, with_for_update=True)
-            if row is None or row.owner != owner or row.revision != revision:
-                raise SessionError(
+            mine = (
+                InterviewRow.id == key, InterviewRow.owner == owner, InterviewRow.revision == revision,
+            )  # fmt: skip
+            done = session.execute(update(InterviewRow).where(*mine).values(**values))
+            if done.rowcount != 1:  # type: ignore[attr-defined]
+                raise InterviewMoved(
                     "This interview went on in another tab.", "It is shown as it stands now; say it again."
                 )
-            row.state, row.revision, row.draft = state.to_json(), revision + 1, ""
-            row.clock_s = max(row.clock_s, state.clock_s)
-            if debrief is not None:
-                row.debrief = debrief
 
     def delete(self, owner: str, key: str) -> None:
         """Remove an interview."""

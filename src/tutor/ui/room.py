@@ -9,7 +9,9 @@ import html
 import json
 import logging
 import re
+import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +23,7 @@ from tutor.interview.diagram import DiagramError, parse
 from tutor.interview.problem import LENGTHS, LEVELS, PHASES, SHARES
 from tutor.interview.room import Said
 from tutor.interview.state import State
-from tutor.interview_store import InterviewStore, Record
+from tutor.interview_store import InterviewMoved, InterviewStore, Record
 from tutor.tutor import Tutor
 from tutor.ui import render
 from tutor.ui.debrief import debrief_html, export_html
@@ -29,6 +31,8 @@ from tutor.ui.debrief import debrief_html, export_html
 log = logging.getLogger(__name__)
 WIRE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 TICK_S = 5
+TRIES = 4
+"""How often something is done again on an interview that moved meanwhile: what was said is never lost."""
 SAVE = """(file) => {
   if (!file) return;
   const { name, type, text } = JSON.parse(file);
@@ -49,6 +53,7 @@ class RoomPage:
 
     def __init__(self, tutor: Tutor, store: InterviewStore) -> None:
         self.tutor, self.store = tutor, store
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def build(self, blocks: Any, seen: Any) -> None:
         """The parts of the tab; `seen` is the browser's own state."""
@@ -132,11 +137,11 @@ class RoomPage:
             [self.mermaid, self.drawn, self.wrong],
             **WIRE,
         )
-        self.mermaid.input(
+        self.mermaid.change(
             self.preview, [self.mermaid], [self.drawn, self.wrong], trigger_mode="always_last", **WIRE
         )
         self.show_it.click(self.draw, [self.mermaid, self.seen], page, **WIRE)
-        self.notes.input(self.note, [self.notes, self.seen], None, trigger_mode="always_last", **WIRE)
+        self.notes.change(self.note, [self.notes, self.seen], None, trigger_mode="always_last", **WIRE)
         self.clock.tick(self.tick, [self.seen], [self.bar], **WIRE)
         self.again.click(self.leave, [self.seen], page, **WIRE)
         self.remove.click(self.delete, [self.seen], page, **WIRE)
@@ -272,22 +277,39 @@ class RoomPage:
         return self.act(seen, lambda room: room.draw(mermaid))
 
     def act(self, seen: dict[str, Any], act: Act) -> Any:
-        """Do something in the stored interview and store what came of it."""
+        """Do something in the stored interview and store what came of it, one thing after the other."""
+        for attempt in range(TRIES):
+            try:
+                with self._turns[str(seen.get("interview"))]:
+                    wrong = self.acted(seen, act)
+                return self.going_on(self.view(seen, wrong))
+            except InterviewMoved as error:
+                if attempt == TRIES - 1:
+                    return self.view(seen, str(error))
+            except TutorError as error:
+                return self.view(seen, str(error))
+
+    def going_on(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A view that leaves alone what the candidate may be typing: the box, the whiteboard's text, the notes."""
+        kept = (6, 8, 10)
+        return tuple(gr.skip() if i in kept else part for i, part in enumerate(parts))
+
+    def acted(self, seen: dict[str, Any], act: Act) -> str:
+        """Do it on the interview as it now stands; returns what was wrong, if anything.
+
+        Raises:
+            InterviewMoved: another tab, or another button, was quicker.
+        """
         owner = str(seen.get("owner"))
-        try:
-            record = self.record(seen)
-            if record is None or record.debrief is not None:
-                return self.view(seen)
-            self.store.tick(owner, record.id)
-            record = self.record(seen) or record
-            room = self.tutor.interview(record.problem, state=record.state)
-            said = list(act(room))
-            result = self.tutor.debrief(room.state).to_json() if room.state.ended else None
-            self.store.save(owner, record.id, room.state, record.revision, result)
-        except TutorError as error:
-            return self.view(seen, str(error))
-        errors = " ".join(line.text for line in said if line.type == "error")
-        return self.view(seen, errors)
+        self.store.tick(owner, str(seen.get("interview")))
+        record = self.record(seen)
+        if record is None or record.debrief is not None:
+            return ""
+        room = self.tutor.interview(record.problem, state=record.state)
+        said = list(act(room))
+        result = self.tutor.debrief(room.state).to_json() if room.state.ended else None
+        self.store.save(owner, record.id, room.state, record.revision, result)
+        return " ".join(line.text for line in said if line.type == "error")
 
     def pause_it(self, seen: dict[str, Any]) -> Any:
         """Stop the clock, or let it run again."""
