@@ -35,6 +35,30 @@ OPPOSITES = [
     ("request", "response"), ("mutable", "immutable"), ("sorted", "unsorted"), ("public", "private"),
     ("volatile", "durable"), ("optimistic", "pessimistic"), ("easy", "hard"),
 ]  # fmt: skip
+EVERYDAY_OPPOSITES = [
+    ("up", "down"), ("left", "right"), ("man", "woman"), ("men", "women"), ("boy", "girl"), ("old", "young"),
+    ("old", "new"), ("hot", "cold"), ("big", "little"), ("tall", "short"), ("day", "night"), ("inside", "outside"),
+    ("indoors", "outdoors"), ("black", "white"), ("wet", "dry"), ("happy", "sad"), ("early", "late"),
+    ("earlier", "later"), ("before", "after"), ("north", "south"), ("east", "west"), ("northern", "southern"),
+    ("eastern", "western"), ("win", "lose"), ("won", "lost"), ("buy", "sell"), ("bought", "sold"),
+    ("male", "female"), ("husband", "wife"), ("father", "mother"), ("son", "daughter"), ("brother", "sister"),
+    ("full", "empty"), ("empty", "crowded"), ("sitting", "standing"), ("walking", "running"), ("summer", "winter"),
+    ("morning", "evening"), ("alive", "dead"), ("born", "died"), ("began", "ended"), ("first", "last"),
+    ("largest", "smallest"), ("highest", "lowest"), ("rich", "poor"), ("strong", "weak"), ("light", "dark"),
+    ("clean", "dirty"), ("near", "far"), ("front", "back"), ("top", "bottom"), ("under", "over"),
+    ("above", "below"), ("with", "without"), ("all", "none"), ("all", "some"), ("many", "few"), ("most", "few"),
+    ("everyone", "nobody"), ("alone", "together"), ("asleep", "awake"), ("love", "hate"), ("loves", "hates"),
+    ("likes", "dislikes"), ("success", "failure"), ("positive", "negative"), ("true", "false"), ("good", "bad"),
+    ("better", "worse"), ("loud", "quiet"), ("deep", "shallow"), ("thick", "thin"), ("heavy", "light"),
+    ("married", "single"), ("king", "queen"), ("actor", "actress"), ("red", "blue", "green", "yellow"),
+    ("Monday", "Thursday", "Saturday"), ("January", "April", "August", "November"), ("one", "two", "three", "five"),
+    ("Germany", "France", "Italy", "Spain"), ("German", "French", "Italian", "Spanish"), ("American", "British"),
+    ("dog", "cat", "horse"), ("beer", "wine", "water"), ("guitar", "piano", "drums"), ("car", "bus", "train"),
+    ("football", "tennis", "baseball"), ("increasing", "decreasing"), ("rose", "fell"), ("gained", "lost"),
+    ("allowed", "forbidden"), ("legal", "illegal"), ("possible", "impossible"), ("known", "unknown"),
+    ("accepted", "rejected"), ("arrive", "leave"), ("enters", "leaves"), ("starts", "stops"),
+]  # fmt: skip
+"""For the everyday language of the open data."""
 ENTITIES = [
     ("Redis", "Memcached", "Varnish"), ("PostgreSQL", "Cassandra", "MongoDB", "MySQL"),
     ("Kafka", "RabbitMQ", "SQS"), ("TCP", "UDP", "QUIC"), ("REST", "GraphQL", "gRPC"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import lru_cache
 from math import log
 
@@ -45,6 +45,12 @@ def words(text: str) -> list[str]:
     return found
 
 
+def weighted_share(wanted: Set[str], held: Set[str], idf: Callable[[str], float]) -> float:
+    """Share (0..1), by rarity, of the wanted stems that are held; 0 when nothing is wanted."""
+    total = sum(idf(word) for word in wanted)
+    return sum(idf(word) for word in wanted & held) / total if total else 0.0
+
+
 class Vocabulary:
     """How rare each stem is over a set of texts."""
 
@@ -62,9 +68,7 @@ class Vocabulary:
 
     def overlap(self, wanted: Sequence[str], given: Sequence[str]) -> float:
         """Share (0..1), weighted by idf, of the wanted stems that are given."""
-        total = sum(self.idf(word) for word in set(wanted))
-        held = set(given)
-        return sum(self.idf(word) for word in set(wanted) if word in held) / total if total else 0.0
+        return weighted_share(set(wanted), set(given), self.idf)
 
 
 class LexicalIndex:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass
+from functools import partial
 from math import exp, log
 from pathlib import Path
 
+from tutor.corpus.blocks import trimmed
 from tutor.errors import ModelCorrupt
 from tutor.retrieval.embedder import Embedder
-from tutor.retrieval.lexical import words
+from tutor.retrieval.lexical import weighted_share, words
 from tutor.verification.cross_encoder import WEIGHTS, CrossEncoder
 from tutor.verification.facts import names_agree, negation_agrees, numbers_agree
 
@@ -134,11 +136,9 @@ class Verifier:
         self, claim: str, source: str, read: Sequence[float], similarity: float, context: str = ""
     ) -> tuple[list[float], Checks]:
         """The features of a pair, in the order of FEATURES, and the checks behind them."""
-        wanted, held = words(claim), set(words(source))
-        weights = {word: self._calibration.idf(word) for word in wanted}
-        total = sum(weights.values())
-        missing = {word: value for word, value in weights.items() if word not in held}
-        overlap = 1 - sum(missing.values()) / total if total else 0.0
+        wanted, held = set(words(claim)), set(words(source))
+        overlap = weighted_share(wanted, held, self._calibration.idf)
+        rarest = max((self._calibration.idf(word) for word in wanted - held), default=0.0)
         supported = min(max(float(read[2]), 1e-4), 1 - 1e-4)
         checks = Checks(
             numbers_agree(claim, source), names_agree(claim, source + " " + context),
@@ -147,7 +147,7 @@ class Verifier:
         row = [
             log(supported / (1 - supported)), float(read[0]),
             float(not checks.numbers), float(not checks.names), overlap, similarity,
-            float(not checks.negation), max(missing.values(), default=0.0) / 10 * float(overlap > 0.6),
+            float(not checks.negation), rarest / 10 * float(overlap > 0.6),
         ]  # fmt: skip
         return row, checks
 
@@ -185,11 +185,9 @@ class Verifier:
                     break
         return Evidence(window.passage, spans[first][0], spans[last][1])
 
-    def _share(self, wanted: set[str], text: str) -> float:
+    def _share(self, wanted: Set[str], text: str) -> float:
         """Share (0..1), by rarity, of the wanted stems that the text holds."""
-        held = set(words(text))
-        total = sum(self._calibration.idf(word) for word in wanted)
-        return sum(self._calibration.idf(word) for word in wanted & held) / total if total else 0.0
+        return weighted_share(wanted, set(words(text)), self._calibration.idf)
 
     def _windows(self, claim: str, passages: Sequence[str]) -> list[Window]:
         """The windows to read for a claim: those that share most with it, and of a long passage its sentences
@@ -199,36 +197,31 @@ class Verifier:
         if len(found) > MAX_WINDOWS:
             found = sorted(found, key=lambda w: -self._share(wanted, w.text))[:MAX_WINDOWS]
         long = [i for i, passage in enumerate(passages) if len(passage.split()) > WINDOW_WORDS]
-        return found + [self._gathered(wanted, i, passages[i]) for i in long[:MAX_WINDOWS]]
+        return found + [gathered(i, passages[i], partial(self._share, wanted)) for i in long[:MAX_WINDOWS]]
 
-    def _gathered(self, wanted: set[str], number: int, passage: str) -> Window:
-        """A window of the sentences that share most with a claim, in their order."""
-        spans = sentences(passage)
-        ranked = sorted(
-            range(len(spans)), key=lambda i: -self._share(wanted, passage[spans[i][0] : spans[i][1]])
-        )
-        kept: list[int] = []
-        size = 0
-        for i in ranked:
-            size += len(passage[spans[i][0] : spans[i][1]].split())
-            if kept and size > WINDOW_WORDS:
-                break
-            kept.append(i)
-        chosen = tuple(spans[i] for i in sorted(kept))
-        return Window(number, chosen, " ".join(passage[a:b] for a, b in chosen))
+
+def gathered(number: int, passage: str, share: Callable[[str], float]) -> Window:
+    """A window of the sentences of a long passage that share most with a claim, in their order."""
+    spans = sentences(passage)
+    kept: list[int] = []
+    size = 0
+    for i in sorted(range(len(spans)), key=lambda i: -share(passage[spans[i][0] : spans[i][1]])):
+        size += len(passage[spans[i][0] : spans[i][1]].split())
+        if kept and size > WINDOW_WORDS:
+            break
+        kept.append(i)
+    chosen = tuple(spans[i] for i in sorted(kept))
+    return Window(number, chosen, " ".join(passage[a:b] for a, b in chosen))
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """Spans of the sentences of a text, without surrounding white space; at least one."""
-    found = []
-    for match in SENTENCE.finditer(text):
-        start, end = match.start(), match.end()
-        while start < end and text[start].isspace():
-            start += 1
-        while end > start and text[end - 1].isspace():
-            end -= 1
-        if end - start > 1:
-            found.append((start, end))
+    found = [
+        (start, end)
+        for match in SENTENCE.finditer(text)
+        for start, end in trimmed(text, *match.span())
+        if end - start > 1
+    ]
     return found or [(0, len(text))]
 
 
