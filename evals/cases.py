@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 SETS = Path(__file__).parent / "sets"
-GATING = ("retrieval", "unanswerable", "followup", "hostile", "pairs", "interview")
+GATING = ("retrieval", "unanswerable", "followup", "hostile", "pairs", "interview", "check_items", "scoping")
 """The sets a run covers; `dev` and `dev_unanswerable` are for fitting and never gate."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evals.candidates import CANDIDATES, play
 from evals.scorers import Case, Score
@@ -28,6 +28,37 @@ QUOTED = re.compile(r"“[^”]*”")
 def interview(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
     """Run every candidate through each problem."""
     return [one(tutor, tutor.problem(case["problem"]), case["id"]) for case in cases]
+
+
+def check_items(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
+    """Whether a statement is read as covering an item, beside the label; each statement is read alone."""
+    scores = []
+    for case in cases:
+        problem = tutor.problem(case["problem"])
+        read = tutor.reader(problem).read(case["statement"], problem.items, [])
+        found = {match.item: match.score for match in read.matches if match.covered}
+        covered = case["item"] in found
+        right = float(covered == case["covered"])
+        shown = {
+            "question": case["statement"], "text": case["item"], "kind": case["kind"], "labelled": case["covered"],
+            "covered": covered, "score": found.get(case["item"], 0.0),
+        }  # fmt: skip
+        scores.append(Score(case["id"], {"right": right, f"right: {case['kind']}": right}, shown))
+    return scores
+
+
+def scoping(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
+    """Whether a scoping question is answered from its fact; one that no fact covers must get none."""
+    scores = []
+    for case in cases:
+        problem = tutor.problem(case["problem"])
+        read = tutor.reader(problem).read(case["question"], problem.items, [])
+        given = [fact.id for fact in read.facts]
+        right = float(given[:1] == [case["fact"]] if case["fact"] else not given)
+        shown = {"question": case["question"], "text": ", ".join(given), "kind": str(case["fact"])}
+        name = "answered from the right fact" if case["fact"] else "left to the candidate"
+        scores.append(Score(case["id"], {name: right}, shown))
+    return scores
 
 
 def one(tutor: Tutor, problem: Problem, key: str) -> Score:
@@ -96,3 +127,8 @@ def repeats(heard: Sequence[Said]) -> list[str]:
         said.text for said in heard if said.move in ("probe", "follow_up", "challenge", "number", "curveball")
     ]
     return [text for text in set(asked) if asked.count(text) > 1]
+
+
+INTERVIEW_SCORERS: dict[str, Callable[[Tutor, Sequence[Case]], list[Score]]] = {
+    "interview": interview, "check_items": check_items, "scoping": scoping,
+}  # fmt: skip

@@ -66,6 +66,20 @@ def ndcg(found: Sequence[str], wanted: Sequence[str], k: int = 10) -> float:
     return gain / best if best else 0.0
 
 
+def resampled(
+    name: str, of: Callable[[Any], float], labels: Any, bar: float | None = None, at_least: bool = True
+) -> Metric:
+    """A figure over row numbers, with a bootstrap interval over rows; both labels occur in each sample."""
+    rng = np.random.default_rng(SEED)
+    rows = [rng.integers(0, len(labels), len(labels)) for _ in range(200)]
+    drawn = [float(of(r)) for r in rows if 0 < labels[r].sum() < len(r)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    whole = float(of(np.arange(len(labels))))
+    return Metric(
+        name, round(whole, 4), round(float(low), 4), round(float(high), 4), len(labels), 0, bar, at_least
+    )
+
+
 def pair_metrics(
     scores: Sequence[float], caught: Sequence[bool], supported: Sequence[bool], bar: float
 ) -> list[Metric]:
@@ -73,19 +87,6 @@ def pair_metrics(
     from sklearn.metrics import f1_score, roc_auc_score
 
     y, s, c = np.array(supported), np.array(scores), np.array(caught)
-    rng = np.random.default_rng(SEED)
-    rows = [rng.integers(0, len(y), len(y)) for _ in range(200)]
-    rows = [r for r in rows if 0 < y[r].sum() < len(r)]
-
-    def metric(
-        name: str, of: Callable[[Any], Any], bar: float | None = None, at_least: bool = True
-    ) -> Metric:
-        whole = float(of(np.arange(len(y))))
-        drawn = [float(of(r)) for r in rows]
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Metric(
-            name, round(whole, 4), round(float(low), 4), round(float(high), 4), len(y), 0, bar, at_least
-        )
 
     def error(r: Any) -> float:
         held, true = s[r], y[r]
@@ -98,9 +99,24 @@ def pair_metrics(
         return total
 
     return [
-        metric("AUROC", lambda r: roc_auc_score(y[r], s[r])),
-        metric("F1, defects caught", lambda r: f1_score(~y[r], c[r]), bar),
-        metric("calibration error", error, None, False),
+        resampled("AUROC", lambda r: roc_auc_score(y[r], s[r]), y),
+        resampled("F1, defects caught", lambda r: f1_score(~y[r], c[r]), y, bar),
+        resampled("calibration error", error, y, None, False),
+    ]
+
+
+def agreement(
+    labelled: Sequence[bool], found: Sequence[bool], f1_bar: float, kappa_bar: float
+) -> list[Metric]:
+    """Precision, recall and F1 of what was found, and Cohen's kappa with the labels."""
+    from sklearn.metrics import cohen_kappa_score, f1_score, precision_score, recall_score
+
+    y, c = np.array(labelled), np.array(found)
+    return [
+        resampled("precision", lambda r: precision_score(y[r], c[r], zero_division=0), y),
+        resampled("recall", lambda r: recall_score(y[r], c[r], zero_division=0), y),
+        resampled("F1", lambda r: f1_score(y[r], c[r], zero_division=0), y, f1_bar),
+        resampled("kappa", lambda r: cohen_kappa_score(y[r], c[r]), y, kappa_bar),
     ]
 
 

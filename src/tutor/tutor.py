@@ -59,6 +59,7 @@ class Tutor:
         self._folder: Path | None = None
         self._verifier: Verifier | None = None
         self._problems: dict[str, Problem] | None = None
+        self._readers: dict[str, Reader] = {}
         self._encoder = CrossEncoder(lambda: models.resolve("embedding", settings))
         self._status: str | None = "Loading the guide…"
         self._typed = ""
@@ -214,9 +215,15 @@ class Tutor:
     ) -> Room:
         """A room for a problem: a new interview, or the one that `state` holds."""
         problem = self.problem(key)
-        reader = Reader(problem, self._matcher, self.embedder)
         voice = Voice(self.model if use_llm else None)
-        return Room(problem, state or new_state(problem, level, minutes), reader, voice)
+        return Room(problem, state or new_state(problem, level, minutes), self.reader(problem), voice)
+
+    def reader(self, problem: Problem) -> Reader:
+        """Reads the turns of a problem's interviews; made once per problem."""
+        with self._lock:
+            if problem.id not in self._readers:
+                self._readers[problem.id] = Reader(problem, self._matcher, self.embedder)
+            return self._readers[problem.id]
 
     def debrief(self, state: State) -> Debrief:
         """The debrief of an interview, recomputed from its state."""

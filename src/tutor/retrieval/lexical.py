@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from functools import lru_cache
-from math import log
+from math import fsum, log
 
 import bm25s
 import numpy as np
@@ -47,8 +47,8 @@ def words(text: str) -> list[str]:
 
 def weighted_share(wanted: Set[str], held: Set[str], idf: Callable[[str], float]) -> float:
     """Share (0..1), by rarity, of the wanted stems that are held; 0 when nothing is wanted."""
-    total = sum(idf(word) for word in wanted)
-    return sum(idf(word) for word in wanted & held) / total if total else 0.0
+    total = fsum(idf(word) for word in wanted)
+    return fsum(idf(word) for word in wanted & held) / total if total else 0.0
 
 
 class Vocabulary:
