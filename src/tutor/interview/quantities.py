@@ -32,23 +32,30 @@ LENGTHS = {
     "microsecond": 1e-6, "ns": 1e-9, "nanosecond": 1e-9, "decade": 315_360_000.0,
 }  # fmt: skip
 SCALE = re.compile(
-    r"\s*(?:(hundreds?|thousands?|millions?|billions?|trillions?|mil|mio|bn|lakhs?|crores?)\b(?:\s+of\b(?!\s+the\b))?"
+    r"\s*(?:(hundreds?|thousands?|thosands?|mill?i?ons?|bill?i?ons?|trill?i?ons?|mil|mn|mio|bn|lakhs?|crores?)\b(?:\s+of\b(?!\s+the\b))?"
     r"|([kmt]|(?<=\d)b)(?![a-z])|([kKmM])(?=qps|rps|tps|iops|req))",
     re.I,
 )
-WIDE_B = re.compile(r"\s+B\s+(?!per\b|each\b|of\b|for\b|is\b|and\b|an?\b|x\b|on\b|in\b|plus\b|or\b)[a-z]{3,}")
+WIDE_B = re.compile(
+    r"\s+B\s+(?!per\b|each\b|of\b|for\b|is\b|and\b|an?\b|x\b|on\b|in\b|plus\b|or\b|(?:gives|makes|equals|adds|comes|takes|needs|times)\b)(?:[a-z]{2,}s|people)\b"
+)
 """A letter B, set apart, before what is counted: billions. Otherwise it is bytes."""
 SIZE = re.compile(
     r"(?:\s+of)?\s*[-–]?\s*(?P<bytes>(?:ki|mi|gi|ti|pi)b(?:yte)?s?|[kmgtpe]?bps|[kmgtpe]bits?|[kmgtpe]b(?:yte)?s?"
     r"|(?:kilo|mega|giga|tera|terra|peta|exa)?bytes?|(?:kilo|mega|giga|tera)?bits?|gigs?|megs?|b)(?![a-z0-9])",
     re.I,
 )
-RATE = re.compile(r"\s*(?:qps|rps|tps|iops|hz|ops)\b", re.I)
+RATE = re.compile(r"\s*(?:qps|rps|tps|iops|hz|ops|(?P<minutely>[rq]pm))\b", re.I)
+RATE_BEFORE = re.compile(
+    r"\b(?:qps|rps|tps|iops)\s*"
+    r"(?:=|:|~|(?:is|are|of|at|about|around|roughly|maybe|say|probably|be|would|some)\b[\s,]*){0,3}\s*$",
+    re.I,
+)
 PERCENT = re.compile(r"\s*(?:%|percent\b|per\s?cent\b|pct\b)", re.I)
 PERIOD = "|".join(sorted(PERIODS, key=len, reverse=True))
 OTHER = r"(?!(?:per|an?|each|every|in|and|or|is|are|for|at|to|so|over|with|but|from|by|than|which)\b)"
 EACH = re.compile(
-    rf"(?:\s+(?:of\s+)?{OTHER}[a-z][a-z-]*){{0,4}}?"
+    rf"(?:(?<=\d)[a-z]{{2,}}(?=/s|/min|/h|/day))?(?:\s+(?:of\s+)?{OTHER}[a-z][a-z-]*){{0,4}}?"
     rf"(?:\s*(?:/|\bper\b|\beach\b|\bevery\b)\s*(?!(?:{PERIOD})s?\b)[a-z]+)?"
     rf"(?:\s*(?:/|\bper\b|\bevery\b|\beach\b|\bp\.|\b(?:in )?an?\b)\s*(?P<period>{PERIOD})s?\b"
     r"|\s*(?:/|\bper\b)\s*(?P<typo>[a-z]{5,8})\b"
@@ -106,19 +113,20 @@ def quantities(text: str) -> list[Quantity]:
 
 def periodic(text: str, start: int) -> bool:
     """Whether what starts here is the period of a rate: "every 5 minutes"."""
-    return bool(re.search(r"(?:/|\bper|\bevery|\beach)\s*$", text[:start], re.I))
+    return bool(re.search(r"(?:(?<!\bw)/|\bper|\bevery|\beach)\s*$", text[:start], re.I))
 
 
 def parsed(text: str, numeral: Numeral) -> Parsed:
     """A number with the scale and unit that follow it."""
-    scale, end = (1.0, numeral.end) if numeral.scaled else scale_of(text, numeral.end)
+    unit: Unit
+    scale, end = (1.0, numeral.end) if numeral.scale > 1 else scale_of(text, numeral.end)
     if percent := PERCENT.match(text, end):
         return Parsed(numeral, scale, "%", 1.0, percent.end())
     if size := SIZE.match(text, end):
         each = EACH.match(text, size.end())
         period = seconds(each)
         per_second = size["bytes"].lower().endswith("bps") or period is not None
-        unit: Unit = "B/s" if per_second else "B"
+        unit = "B/s" if per_second else "B"
         last = each.end() if each and period else size.end()
         return Parsed(numeral, scale, unit, bytes_of(size["bytes"]) / (period or 1.0), last)
     length = DURATION.match(text, end)
@@ -128,12 +136,13 @@ def parsed(text: str, numeral: Numeral) -> Parsed:
             word = length["unit"].lower()
             return Parsed(numeral, scale, "s", length_of(word), length.end())
     if rate := RATE.match(text, end):
-        return Parsed(numeral, scale, "/s", 1.0, rate.end())
+        return Parsed(numeral, scale, "/s", 1 / 60 if rate["minutely"] else 1.0, rate.end())
     each = EACH.match(text, end)
     period = seconds(each)
     if each and period:
         return Parsed(numeral, scale, "/s", 1 / period, each.end())
-    return Parsed(numeral, scale, "count", 1.0, end)
+    unit = "/s" if RATE_BEFORE.search(text[: numeral.start]) else "count"
+    return Parsed(numeral, scale, unit, 1.0, end)
 
 
 def scale_of(text: str, at: int) -> tuple[float, int]:
@@ -148,7 +157,8 @@ def scale_of(text: str, at: int) -> tuple[float, int]:
         word = (match[1] or match[2] or match[3]).lower()
         if len(word) == 1 and text[at].isspace() and word in "mt" and scale > 1:
             break
-        scale, at = scale * SCALES[word], match.end()
+        close = word if word in SCALES else get_close_matches(word, list(SCALES), 1, 0.7)[0]
+        scale, at = scale * SCALES[close], match.end()
         if len(word) == 1:
             break
     return scale, at
@@ -195,14 +205,11 @@ def ranged(text: str, found: Sequence[Parsed]) -> list[Parsed]:
             continue
         if between.strip().lower() == "and" and not LIST_RANGE.search(text[: first.numeral.start]):
             continue
-        bare = (
-            first.scale == 1.0
-            and not first.numeral.scaled
-            and first.numeral.value <= second.numeral.value * second.scale
-        )
-        scale = first.scale
-        if bare and first.numeral.value < 1000:
-            scale = second.scale
+        scale, wide = first.scale, second.scale * second.numeral.scale
+        if scale * first.numeral.scale == 1.0 and first.numeral.value < min(
+            1000, second.numeral.value * second.scale
+        ):
+            scale = wide
         out[i - 1] = replace(first, unit=second.unit, each=second.each, scale=scale)
     return out
 
