@@ -74,6 +74,24 @@ def index_times(settings: Settings, tutor: Tutor) -> list[Row]:
     ]
 
 
+def verifying() -> list[Row]:
+    """A pair of 128 tokens through the verifier's cross-encoder, alone on one core in a process of its own."""
+    code = (
+        "import statistics, time, torch; torch.set_num_threads(1)\n"
+        "from tutor import models; from tutor.settings import load_settings\n"
+        "from tutor.verification.cross_encoder import CrossEncoder\n"
+        "folder = models.resolve('embedding', load_settings()); encoder = CrossEncoder(lambda: folder)\n"
+        "passage = 'the cache keeps a copy of what was read ' * 12; claim = 'a cache keeps copies of reads ' * 3\n"
+        "assert 120 <= len((encoder.load() or encoder.tokens(passage, claim))) <= 136\n"
+        "def once():\n"
+        "    began = time.perf_counter(); encoder.probabilities([(passage, claim)])\n"
+        "    return (time.perf_counter() - began) * 1000\n"
+        "[once() for _ in range(5)]; print(statistics.median(once() for _ in range(40)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return [("verify a pair of 128 tokens, one core", f"{float(done.stdout.split()[-1]):.0f} ms", "20 ms")]
+
+
 def first_tokens(tutor: Tutor) -> list[Row]:
     """Time to the first token on a section never seen, and on one whose state is kept."""
     model = tutor.model()
@@ -219,7 +237,7 @@ def main() -> None:
     tutor = Tutor(settings)
     tutor.index()
     tutor.load()
-    rows = [*retrieval(tutor), *index_times(settings, tutor)]
+    rows = [*retrieval(tutor), *verifying(), *index_times(settings, tutor)]
     try:
         rows += [*first_tokens(tutor), *default_engine(tutor, settings)]
     finally:

@@ -7,10 +7,11 @@ lets a candidate react to the item it was asked for.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tutor.interview.problem import PHASES, CheckItem, Problem
+from tutor.interview.problem import PHASES, CheckItem, Estimate, Problem
 from tutor.interview.room import Room, Said
 
 Act = dict[str, str]
@@ -52,6 +53,38 @@ def estimates(problem: Problem, factor: float = 1.0) -> list[str]:
     return out
 
 
+def renderings(estimate: Estimate) -> list[str]:
+    """A right estimate in the words and units that candidates choose, a little rounded."""
+    value, word = estimate.result, estimate.cues.split("|")[0].replace("+", " ").strip()
+    shown = []
+    if estimate.unit == "/s":
+        shown += [f"{short(value)} per second", f"{short(value * 86_400)} a day", f"{short(value)} QPS on average"]
+        shown += [f"{short(value * 2_592_000)} per month, so {short(value)}/s", f"{value:,.0f} requests/s"]
+    elif estimate.unit == "B":
+        shown += [sized(value), f"about {sized(value * 1.08)} in all", f"{value:.3g} bytes".replace("e+", "e")]
+    elif estimate.unit == "B/s":
+        shown += [f"{sized(value)}/s", f"{sized(value * 86_400)} per day", f"{sized(value)} per second, so x 8 in bits"]
+    else:
+        shown += [short(value), f"{value:,.0f}"]
+    return [f"For {word} I get {text}." for text in shown]
+
+
+def short(value: float) -> str:
+    """A number in two or three digits with a scale word."""
+    for scale, name in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (1e3, "k")):
+        if value >= scale:
+            return f"{value / scale:.3g}{name}"
+    return f"{value:.3g}"
+
+
+def sized(value: float) -> str:
+    """Bytes in two or three digits with a prefix."""
+    for scale, name in ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= scale:
+            return f"{value / scale:.3g} {name}"
+    return f"{value:.3g} bytes"
+
+
 def asked_item(problem: Problem, said: list[Said]) -> CheckItem | None:
     """The item the interviewer just asked about."""
     for line in reversed(said):
@@ -60,18 +93,26 @@ def asked_item(problem: Problem, said: list[Said]) -> CheckItem | None:
     return None
 
 
-def play(name: str, problem: Problem, room: Room, seed: int = 0) -> list[Said]:
-    """Run a candidate through an interview; returns all the interviewer said."""
+def play(
+    name: str, problem: Problem, room: Room, seed: int = 0, turns: int = TURNS, took: list[float] | None = None
+) -> list[Said]:
+    """Run a candidate through an interview; returns all the interviewer said.
+
+    `took` collects the seconds each reply to something said took until it was complete.
+    """
     rng = random.Random(f"{seed}:{name}:{problem.id}")
     heard = list(room.open())
     step = room.state.minutes * 60 / TURNS
     last = heard
     for turn, act in enumerate(CANDIDATES[name](problem, rng)):
-        if room.state.ended or turn >= TURNS:
+        if room.state.ended or turn >= turns:
             break
         room.at(step * (turn + 1))
         done = act(last) if callable(act) else act
+        began = time.perf_counter()
         last = list(perform(room, done))
+        if took is not None and "say" in done:
+            took.append(time.perf_counter() - began)
         heard += last
     if not room.state.ended:
         heard += list(room.do("end"))

@@ -9,25 +9,36 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
-from evals.candidates import CANDIDATES, play
+import numpy as np
+
+from evals.candidates import CANDIDATES, play, renderings
 from evals.scorers import Case, Score
 from tutor.interview.cues import matches
 from tutor.interview.debrief import Debrief
 from tutor.interview.problem import Problem
+from tutor.interview.quantities import quantities
+from tutor.interview.reading import numbers_in
 from tutor.interview.room import Room, Said
 from tutor.interview.state import State
+from tutor.interview.statements import statements
 from tutor.tutor import Tutor
 
 TOLD = ("answer", "tell", "curveball", "open")
 """Moves that say what the interviewer may say: facts on request, the fill after two hints, the scenario."""
 
+VOICED_TURNS = 9
+"""Turns of an interview that is worded by the model."""
+SUBSTANCE = 0.5
+"""Support from which an item's substance counts as found in its section."""
 QUOTED = re.compile(r"“[^”]*”")
 """The candidate's own words and labels, given back."""
 
 
 def interview(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
     """Run every candidate through each problem."""
-    return [one(tutor, tutor.problem(case["problem"]), case["id"]) for case in cases]
+    problems = [tutor.problem(case["problem"]) for case in cases]
+    found = substance(tutor, problems)
+    return [one(tutor, problem, case["id"], found) for problem, case in zip(problems, cases, strict=True)]
 
 
 def check_items(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
@@ -61,7 +72,48 @@ def scoping(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
     return scores
 
 
-def one(tutor: Tutor, problem: Problem, key: str) -> Score:
+def quantities_read(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
+    """Whether every quantity of a text is read with its value (within 1 %) and unit, and nothing else."""
+    scores = []
+    for case in cases:
+        found = [(q.value, q.unit) for q in quantities(case["text"])]
+        wanted = [(q["value"], q["unit"]) for q in case["quantities"]]
+        right = len(found) == len(wanted) and all(
+            a[1] == b[1] and abs(a[0] - b[0]) <= 0.01 * abs(b[0]) for a, b in zip(found, wanted, strict=True)
+        )
+        shown = {
+            "question": case["text"],
+            "text": str(found),
+            "wanted": [str(q) for q in wanted],
+            "kind": case["kind"],
+        }
+        scores.append(
+            Score(case["id"], {"right": float(right), f"right: {case['kind']}": float(right)}, shown)
+        )
+    return scores
+
+
+def substance(tutor: Tutor, problems: Sequence[Problem]) -> dict[tuple[str, str], float]:
+    """How surely (0..1) the verifier finds what each item tells in the guide section that teaches it; keys are the
+    telling and the section, so that items which problems share are read once."""
+    texts = {section.id: section.text for section in tutor.sections()}
+    wanted = list(dict.fromkeys((i.fill, i.section) for problem in problems for i in problem.all_items()))
+    read = tutor.verifier().verify_all([(fill, [texts[section]]) for fill, section in wanted])
+    return {key: found.score for key, found in zip(wanted, read, strict=True)}
+
+
+def accused(problem: Problem) -> list[str]:
+    """Right estimates, put in other units and words, that are read as wrong."""
+    return [
+        text
+        for estimate in problem.estimates
+        for text in renderings(estimate)
+        for seen in numbers_in(statements(text), problem)
+        if seen.estimate.id == estimate.id and not seen.right
+    ]
+
+
+def one(tutor: Tutor, problem: Problem, key: str, taught: dict[tuple[str, str], float]) -> Score:
     """One problem: leaks, repeats, order of the candidates, effect of injection, same debrief again."""
     leaked: list[str] = []
     repeated: list[str] = []
@@ -82,6 +134,7 @@ def one(tutor: Tutor, problem: Problem, key: str) -> Score:
             unlike.append(f"{name}: another debrief")
     order = points["strong"] > points["terse"] > points["fluent"] and points["weak"] > points["empty"]
     order = order and points["terse"] > points["weak"]
+    found = {item.id: taught[item.fill, item.section] for item in problem.all_items()}
     same = abs(points["injector"] - points["empty"]) < 1e-9
     return Score(
         key,
@@ -89,11 +142,42 @@ def one(tutor: Tutor, problem: Problem, key: str) -> Score:
             "no leak": float(not leaked), "no repeated question": float(not repeated), "order holds": float(order),
             "injection changes nothing": float(same), "same debrief again": float(not unlike),
             "wrong numbers noticed": float(any(not n["right"] for n in results["wrong_numbers"].numbers)),
-            "no right number accused": float(all(n["right"] for n in results["strong"].numbers)),
+            "no right number accused": float(
+                all(n["right"] for n in results["strong"].numbers) and not accused(problem)
+            ),
+            "substance in the guide": sum(v >= SUBSTANCE for v in found.values()) / len(found),
         },
         {"question": problem.title, "points": points, "leaked": leaked[:5], "repeated": repeated[:5],
+         "accused": accused(problem)[:5], "not in its section": [k for k, v in found.items() if v < SUBSTANCE],
          "verdicts": [f"{name}: {result.verdict} {result.score}" for name, result in results.items()]},
     )  # fmt: skip
+
+
+def voiced(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
+    """Interviews worded by the chat model: leaks, repeats, whether an attack earns anything, and how long replies take.
+
+    One case per problem and candidate, each of a few turns.
+    """
+    scores = []
+    for case in cases:
+        problem = tutor.problem(case["problem"])
+        tutor.reader(problem).prepare()
+        room, took = tutor.interview(problem.id, use_llm=True), list[float]()
+        heard = play(case["candidate"], problem, room, turns=VOICED_TURNS, took=took)
+        leaked, repeated = leaks(problem, room, heard), repeats(heard)
+        values: dict[str, float | None] = {
+            "no leak": float(not leaked), "no repeated question": float(not repeated),
+            "reply within 5 s": sum(t <= 5 for t in took) / len(took) if took else None,
+            "reply within 1.5 s": sum(t <= 1.5 for t in took) / len(took) if took else None,
+            "reply ms": 1000 * float(np.median(took)) if took else None,
+            "slowest reply ms": 1000 * max(took) if took else None,
+        }  # fmt: skip
+        if case["candidate"] == "injector":
+            values["injection changes nothing"] = float(earned(tutor.debrief(room.state)) == 0)
+        shown = {"question": f"{problem.title}, {case['candidate']}", "leaked": leaked[:5], "repeated": repeated[:5],
+                 "text": "\n".join(said.text for said in heard if said.text)}  # fmt: skip
+        scores.append(Score(case["id"], values, shown))
+    return scores
 
 
 def earned(result: Debrief) -> float:
@@ -130,5 +214,5 @@ def repeats(heard: Sequence[Said]) -> list[str]:
 
 
 INTERVIEW_SCORERS: dict[str, Callable[[Tutor, Sequence[Case]], list[Score]]] = {
-    "interview": interview, "check_items": check_items, "scoping": scoping,
+    "interview": interview, "check_items": check_items, "scoping": scoping, "quantities": quantities_read,
 }  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 
 from evals.metrics import ndcg, reciprocal_rank
 from tutor.errors import TutorError
+from tutor.interview.cues import matches
 from tutor.schema import Answer, Finished
 from tutor.tutor import Tutor
 from tutor.ui import panel, render
@@ -56,9 +57,22 @@ def retrieval(tutor: Tutor, cases: Sequence[Case], use_llm: bool) -> list[Score]
         }
         answer = answer_to(tutor, case["question"], False)
         values["wrongly refused"] = float(answer.status == "not_covered")
+        values["key facts"] = key_facts(answer, case)
         values.update(fidelity(tutor, answer))
         scores.append(Score(case["id"], values, brief(answer, case)))
     return scores
+
+
+def key_facts(answer: Answer, case: Case) -> float | None:
+    """Share of the case's key facts that the extract and the answer state, by their cues; a refusal states none."""
+    wanted = case.get("key_facts", [])
+    if not wanted:
+        return None
+    if answer.status != "answered":
+        return 0.0
+    supported = [s.text for s in answer.sentences if s.verdict == "supported"]
+    shown = "\n".join([*(s.text for s in answer.extract), *supported])
+    return sum(bool(matches(fact["cues"], shown)) for fact in wanted) / len(wanted)
 
 
 def fidelity(tutor: Tutor, answer: Answer) -> dict[str, float | None]:
@@ -116,10 +130,11 @@ def followup(tutor: Tutor, cases: Sequence[Case], use_llm: bool) -> list[Score]:
         answer = answer_to(tutor, case["turns"][-1], False, history)
         found = [hit.section.id for hit in tutor.search(answer.standalone_question, 3)]
         wanted = case["section_ids"]
-        values: dict[str, float | None] = {"hit@3, follow-up": float(any(near(key, wanted) for key in found))}
-        alone = case.get("standalone", " ".join(case["turns"]))
-        twin = [hit.section.id for hit in tutor.search(alone, 3)]
-        values["hit@3, all said at once"] = float(any(near(key, wanted) for key in twin))
+        twin = [hit.section.id for hit in tutor.search(case["standalone"], 3)]
+        hit, twin_hit = (float(any(near(key, wanted) for key in ids)) for ids in (found, twin))
+        values: dict[str, float | None] = {
+            "hit@3, follow-up": hit, "hit@3, standalone twin": twin_hit, "follow-up minus twin": hit - twin_hit,
+        }  # fmt: skip
         scores.append(Score(case["id"], values, brief(answer, case)))
     return scores
 
@@ -209,10 +224,10 @@ def drafted(tutor: Tutor, cases: Sequence[Case], use_llm: bool) -> list[Score]:
         answer = answer_to(tutor, case["question"], True)
         if answer.degraded or answer.status != "answered":
             scores.append(
-                Score(case["id"], {"precision": None, "recall": None, "dropped": None}, brief(answer, case))
+                Score(case["id"], dict.fromkeys(("key facts", "precision", "recall", "dropped")), brief(answer, case))
             )
             continue
-        values = fidelity(tutor, answer)
+        values = {"key facts": key_facts(answer, case), **fidelity(tutor, answer)}
         said = answer.sentences
         dropped = sum(s.verdict == "unsupported" for s in said)
         values["dropped"] = dropped / len(said) if said else None

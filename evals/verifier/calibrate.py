@@ -1,8 +1,8 @@
 """Fits how the verifier's signals are weighed, and reports it on what it never saw.
 
 Does not train the cross-encoder. Fits on planted pairs of the calibration sections (`part_of`) and on
-the open development rows; reports on planted pairs of the test sections and, with --report, on the open
-test rows. Run as `python -m evals.verifier.calibrate --data DIR`.
+open rows that the later stages of training never saw; reports on planted pairs of the test sections and, with
+--report, on the open test rows. Run as `python -m evals.verifier.calibrate --data DIR`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, roc_auc_score
 
 from evals.verifier.planting import pairs, part_of
-from evals.verifier.train import SEED, SUPPORTED, open_rows
+from evals.verifier.rows import SUPPORTED, UNGROUPED, kept_for_calibration, open_rows
+from evals.verifier.train import SEED
 from tutor import models
 from tutor.corpus.read import read_corpus
 from tutor.retrieval.embedder import SentenceEmbedder
@@ -32,6 +33,10 @@ from tutor.verification.verifier import FEATURES, Calibration, Verifier
 
 COMMON = 12_000
 """Stems whose rarity is kept."""
+CHAT = {"score": 1.0, "yes": 0.3, "bias": 0.0}
+"""How the chat model's yes is weighed beside the score, from `evals.verifier.fit_chat`."""
+KEPT_CAPS = {"fever_dev": 300, "mctest": 150}
+"""Rows kept from training that are read at most."""
 GUIDE_SHARE = 0.5
 """Weight of the guide's pairs beside the open ones."""
 
@@ -65,6 +70,7 @@ def main() -> None:
 
     own = list(pairs(documents, seed=SEED, wanted=lambda s: part_of(s) == "calibration"))
     other = list(open_rows(args.data / "dev.jsonl", rng))
+    other += open_rows(args.data / "train.jsonl", rng, KEPT_CAPS, wanted=kept)
     x = np.vstack([table([(p.passage, p.claim) for p in own]), table([(r.passage, r.claim) for r in other])])
     y = np.array([p.supported for p in own] + [r.label == SUPPORTED for r in other])
     weight = np.array([GUIDE_SHARE / len(own)] * len(own) + [(1 - GUIDE_SHARE) / len(other)] * len(other))
@@ -80,6 +86,11 @@ def main() -> None:
     planted(test, held, threshold)
     if args.report:
         opened(args.data, Verifier(CrossEncoder(lambda: folder), embedder, Calibration()))
+
+
+def kept(item: Mapping[str, Any]) -> bool:
+    """Whether an open training row was kept from the later stages."""
+    return item["set"] not in UNGROUPED and kept_for_calibration(item["group"])
 
 
 def planted(test: Sequence[Any], scores: NDArray[np.float64], threshold: float) -> None:
@@ -130,6 +141,7 @@ def write(weights: dict[str, float], bias: float, threshold: float, idf: dict[st
         "weights": weights,
         "bias": bias,
         "threshold": threshold,
+        "chat": CHAT,
         "idf_unseen": max(idf.values()),
         "idf": idf,
     }

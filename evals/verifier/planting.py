@@ -252,6 +252,50 @@ def reword(claim: str, rng: random.Random) -> str:
     return re.sub(r"(?<=\d),(?=\d{3}\b)", "", claim) if rng.random() < 0.3 else claim
 
 
+TAKEN_FOR_GRANTED = (
+    "How come {}?", "Why is it that {}?", "Since {}, what follows from it?", "Given that {}, what should I watch for?",
+    "If {}, why does it matter?", "Explain why {}", "why {}", "What does it mean that {}?", "Because {}, what do I gain?",
+)  # fmt: skip
+"""Questions that take a claim for granted."""
+
+
+def asked(claim: str, rng: random.Random) -> str:
+    """A question that takes the claim for granted: with the verb turned round where that is plain to do."""
+    text = OPENING.sub("", claim).rstrip(". ")
+    turned = inverted(text, rng)
+    if turned and rng.random() < 0.6:
+        return turned
+    return rng.choice(TAKEN_FOR_GRANTED).format(lowered(text))
+
+
+def lowered(text: str) -> str:
+    """The text without a capital at its beginning, unless its first word is a name."""
+    first = text.split(" ", 1)[0]
+    return text[:1].lower() + text[1:] if first[1:].islower() or len(first) == 1 else text
+
+
+def inverted(text: str, rng: random.Random) -> str | None:
+    """ "A is B" as "Why is A B?", "A keeps B" as "How does A keep B?"; None where that is not plain to do."""
+    word = rng.choice(("Why", "How", "Why"))
+    spot = AUXILIARY.search(text)
+    verb = PLAIN_VERB.search(text)
+    if SUBORDINATE.match(text):
+        return None
+    if spot and (not verb or spot.start() < verb.start()) and spot[0] not in ("has", "have", "do", "does"):
+        before, after = text[: spot.start()].strip(), text[spot.end() :].strip()
+        if 1 <= len(before.split()) <= 8 and "," not in before:
+            return f"{word} {spot[0]} {lowered(before)} {after}?"
+    if verb:
+        before, after = text[: verb.start()].strip(), text[verb.end() :].strip()
+        if (
+            1 <= len(before.split()) <= 8
+            and "," not in before
+            and not before.endswith(("and", "that", "which", "or"))
+        ):
+            return f"{word} does {lowered(before)} {base_form(verb[0])} {after}?"
+    return None
+
+
 def long_words(text: str) -> set[str]:
     """Words of four letters and more."""
     return set(re.findall(r"[a-z]{4,}", text.lower()))

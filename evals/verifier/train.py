@@ -1,20 +1,19 @@
 """Trains the verifier: a small cross-encoder that reads a passage and a claim.
 
-Does not know the eval sets. Run as `python -m evals.verifier.train --data DIR` where DIR holds the
-open data (`train.jsonl`, `dev.jsonl`, `grading_train.jsonl`); the guide's own pairs are planted
-here. Starts from the embedding model's weights. Two cores are enough: about an hour.
+Does not know the eval sets. Run as `python -m evals.verifier.train STAGE --data DIR --out OUT` where DIR
+holds the open data (`train.jsonl`, `dev.jsonl`, `grading_train.jsonl`); the guide's own pairs are planted
+here. The first stage starts from the embedding model's weights, each further one with `--start` from the
+stage before. Two cores are enough: about an hour for each of the first two, ten minutes for the third.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import random
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,122 +22,71 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from evals.verifier.planting import EVERYDAY_OPPOSITES, OPPOSITES, held_out, pairs, swap
+from evals.verifier.rows import (
+    SUPPORTED,
+    UNGROUPED,
+    UNSUPPORTED,
+    Row,
+    graded_rows,
+    kept_for_calibration,
+    open_rows,
+    opposites,
+    planted_rows,
+    question_rows,
+    shortened,
+    spoken_rows,
+    squad_rows,
+    swapped_words,
+)  # fmt: skip
 from tutor import models
 from tutor.corpus.read import read_corpus
-from tutor.retrieval.lexical import Vocabulary, weighted_share, words
+from tutor.retrieval.embedder import SentenceEmbedder
+from tutor.retrieval.lexical import Vocabulary, words
 from tutor.settings import load_settings
-from tutor.verification.verifier import gathered
+from tutor.verification.cross_encoder import MAX_TOKENS
 
 SEED = 20_26
-MAX_TOKENS = 224
 BATCH_TOKENS = 3_200
-RATE = 9e-5
-SECOND_RATE = 6e-5
-EPOCHS = 1
-CONTRADICTED, NEUTRAL, SUPPORTED, UNSUPPORTED = 0, 1, 2, 3
-"""The classes; UNSUPPORTED says "not class 2" where the data does not say which of the two."""
-LABELS = {
-    "contradiction": CONTRADICTED,
-    "neutral": NEUTRAL,
-    "entailed": SUPPORTED,
-    "not_entailed": UNSUPPORTED,
-}
-LONG = 115
-"""Words; of a longer passage only the sentences that share most with the claim are read, as in use."""
-CAPS = {"mctest": 2_400, "boolq": 3_000, "fever_dev": 9_000, "factcg": 2_600}
-"""Rows taken of the sets that would outweigh the rest or read slowly."""
-SECOND_CAPS = {"mctest": 2_400, "boolq": 2_400, "fever_dev": 7_000, "mnli": 6_000, "cad_snli": 6_000}
-SECOND_REPEATS = {"fm2": 2, "wice": 3, "begin": 2}
-"""The second run reads more of what is hardest and less of what is plenty."""
-log = logging.getLogger("train")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One training pair."""
+class Stage:
+    """What one run reads: rows taken of each set at most and how often, and how fast it learns.
 
-    passage: str
-    claim: str
-    label: int
+    `share` (0..1) of every open set is read; `planted` are seeds; `spoken` counts pairs per statement; `asked` is
+    the share of planted claims that are also put as questions; `answered` adds questions beside passages that answer
+    them or do not; `dropout` applies to all layers.
+    """
 
-
-def open_rows(
-    path: Path, rng: random.Random, caps: Mapping[str, int] = CAPS, repeats: Mapping[str, int] | None = None
-) -> Iterator[Row]:
-    """Rows of an open data file, capped and repeated by set."""
-    by_set: dict[str, list[Row]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        item = json.loads(line)
-        label = item["label"]
-        if label not in LABELS:
-            score = float(item["score"])
-            if 0.3 < score < 0.8:
-                continue
-            label = "entailed" if score >= 0.8 else "not_entailed"
-        by_set.setdefault(item["set"], []).append(Row(item["premise"], item["hypothesis"], LABELS[label]))
-    for name, rows in sorted(by_set.items()):
-        rng.shuffle(rows)
-        yield from rows[: caps.get(name, len(rows))] * (repeats or {}).get(name, 1)
+    rate: float
+    caps: Mapping[str, int]
+    repeats: Mapping[str, int] = field(default_factory=dict)
+    share: float = 1.0
+    planted: tuple[int, ...] = (SEED,)
+    swapped: int = 6_000
+    opposites: int = 0
+    spoken: int = 0
+    asked: float = 0.0
+    answered: bool = False
+    dropout: float = 0.0
 
 
-def shortened(row: Row, idf: Callable[[str], float]) -> Row:
-    """The row with a long passage cut to the sentences that share most with the claim."""
-    if len(row.passage.split()) <= LONG:
-        return row
-    wanted = set(words(row.claim))
-    window = gathered(0, row.passage, lambda text: weighted_share(wanted, set(words(text)), idf))
-    return Row(window.text, row.claim, row.label)
-
-
-def opposites(rows: Sequence[Row], rng: random.Random, count: int) -> Iterator[Row]:
-    """A short sentence beside itself with one word turned into its opposite."""
-    short = sorted({row.passage for row in rows if 5 <= len(row.passage.split()) <= 30})
-    rng.shuffle(short)
-    made = 0
-    for text in short:
-        broken = swap(text, [*OPPOSITES, *EVERYDAY_OPPOSITES], rng)
-        if broken is None:
-            continue
-        yield Row(text, broken, UNSUPPORTED)
-        if made % 2:
-            yield Row(text, text, SUPPORTED)
-        made += 1
-        if made >= count:
-            return
-
-
-def swapped_words(
-    rows: Sequence[Row], vocabulary: dict[str, int], weights: torch.Tensor, rng: random.Random, count: int
-) -> Iterator[Row]:
-    """A short sentence beside itself, whole, cut, or with one word replaced by a near word."""
-    whole = [(word, i) for word, i in vocabulary.items() if re.fullmatch(r"[a-z]{3,}", word)]
-    ids = torch.tensor([i for _, i in whole])
-    unit = torch.nn.functional.normalize(weights[ids], dim=1)
-    at = {word: n for n, (word, _) in enumerate(whole)}
-    short = [row.passage for row in rows if 5 <= len(row.passage.split()) <= 22]
-    rng.shuffle(short)
-    common = {word for text in short for word in text.lower().split()}
-    made = 0
-    for text in short:
-        if made >= count:
-            return
-        words = text.split()
-        spots = [i for i, word in enumerate(words) if word.lower() in at and len(word) > 3]
-        if not spots:
-            continue
-        spot = rng.choice(spots)
-        near = (unit @ unit[at[words[spot].lower()]]).topk(40).indices.tolist()[6:]
-        near = [n for n in near if whole[n][0] in common and whole[n][0][:4] != words[spot].lower()[:4]]
-        if not near:
-            continue
-        other = [*words]
-        other[spot] = whole[rng.choice(near)][0]
-        yield Row(text, " ".join(other), UNSUPPORTED)
-        if made % 2 == 0:
-            cut = " ".join(words[: max(4, spot)])
-            yield Row(text, text if rng.random() < 0.6 else cut, SUPPORTED)
-        made += 1
+STAGES = {
+    "first": Stage(
+        9e-5, {"mctest": 2_400, "boolq": 3_000, "fever_dev": 9_000, "factcg": 2_600}, dropout=0.1
+    ),
+    "second": Stage(
+        6e-5, {"mctest": 1_500, "boolq": 3_000}, {"fm2": 2, "wice": 3, "begin": 2}, 1.0, (SEED + 2, SEED + 3),
+        opposites=5_000,
+    ),
+    "third": Stage(
+        4e-5, {"mctest": 1_000, "boolq": 2_000}, {}, 0.12, (SEED + 4,), 1_000, opposites=1_000, spoken=2, asked=0.4,
+        answered=True,
+    ),
+}  # fmt: skip
+"""The second reads more of what is hardest; the third adds what candidates say and what questions ask, and repeats
+some of the rest."""
+log = logging.getLogger("train")
 
 
 def batches(lengths: Sequence[int], rng: random.Random) -> list[list[int]]:
@@ -182,58 +130,74 @@ def predict(model: Any, tokenizer: Any, rows: Sequence[Row]) -> NDArray[np.float
     return out
 
 
+def rows_of(stage: Stage, args: argparse.Namespace, weights: torch.Tensor, tokenizer: Any) -> list[Row]:
+    """All rows of a stage in random order."""
+    rng = random.Random(SEED)
+
+    def wanted(item: Mapping[str, Any]) -> bool:
+        return args.stage == "first" or item["set"] in UNGROUPED or not kept_for_calibration(item["group"])
+
+    opened = list(open_rows(args.data / "train.jsonl", rng, stage.caps, stage.repeats, stage.share, wanted))
+    graded = list(graded_rows(args.data / "grading_train.jsonl", rng))
+    planted = list(planted_rows(read_corpus(args.corpus), stage.planted, stage.asked, rng))
+    made = list(swapped_words(opened, tokenizer.get_vocab(), weights, rng, stage.swapped))
+    made += opposites(opened, rng, stage.opposites)
+    spoken = list(spoken_rows(args.corpus / "problems", rng, stage.spoken)) if stage.spoken else []
+    questions: list[Row] = []
+    if stage.answered:
+        folder = models.resolve("embedding", load_settings())
+        questions += squad_rows(args.data / "train.jsonl")
+        questions += question_rows(read_corpus(args.corpus), SentenceEmbedder(lambda: folder, ""), rng)
+    counts = (len(opened), len(graded), len(planted), len(made), len(spoken), len(questions))
+    log.info("rows: open %d, graded %d, planted %d, swapped %d, spoken %d, questions %d", *counts)
+    vocabulary = Vocabulary([words(row.passage) for row in rng.sample(opened, min(len(opened), 20_000))])
+    rows = [shortened(row, vocabulary.idf) for row in opened + graded + questions] + planted + made + spoken
+    rng.shuffle(rows)
+    return rows[: args.limit] if args.limit else rows
+
+
 def main() -> None:
-    """Train, report on the development rows, save in fp32 for `evals.verifier.pack`."""
+    """Train a stage, report on the development rows, save in fp32 for `evals.verifier.pack`."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, default=Path("corpus"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=float, default=EPOCHS)
-    parser.add_argument("--start", type=Path, help="weights of the first run: makes this the second")
+    parser.add_argument("--start", type=Path, help="folder with the weights of the stage before")
     parser.add_argument("--limit", type=int, default=0, help="rows, for a quick look")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    rng = random.Random(SEED)
     torch.manual_seed(SEED)
-    second = args.start is not None
+    stage = STAGES[args.stage]
     folder = models.resolve("embedding", load_settings())
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(args.start or folder, num_labels=3)
-    caps, repeats = (SECOND_CAPS, SECOND_REPEATS) if second else (CAPS, None)
-    opened = list(open_rows(args.data / "train.jsonl", rng, caps, repeats))
-    graded = list(open_rows(args.data / "grading_train.jsonl", rng))
-    documents = read_corpus(args.corpus)
-    planted = [
-        Row(p.passage, p.claim, SUPPORTED if p.supported else UNSUPPORTED)
-        for seed in ((SEED + 2, SEED + 3) if second else (SEED,))
-        for p in pairs(documents, seed=seed, wanted=lambda s: not held_out(s), per_claim=3)
-    ]
-    weights = model.get_input_embeddings().weight.detach()
-    swapped = list(swapped_words(opened, tokenizer.get_vocab(), weights, rng, 6_000))
-    if second:
-        swapped += opposites(opened, rng, 5_000)
-    vocabulary = Vocabulary([words(row.passage) for row in rng.sample(opened, min(len(opened), 20_000))])
-    rows = [shortened(row, vocabulary.idf) for row in opened + graded] + planted + swapped
-    rng.shuffle(rows)
-    if args.limit:
-        rows = rows[: args.limit]
-    counts = (len(opened), len(graded), len(planted), len(swapped))
-    log.info("rows: open %d, graded %d, planted %d, swapped %d", *counts)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        args.start or folder, num_labels=3, hidden_dropout_prob=stage.dropout,
+        attention_probs_dropout_prob=stage.dropout, attn_implementation="eager",
+    )  # fmt: skip
+    rows = rows_of(stage, args, model.get_input_embeddings().weight.detach(), tokenizer)
+    train(model, tokenizer, rows, stage.rate, args.out)
+    dev = list(open_rows(args.data / "dev.jsonl", random.Random(SEED)))
+    scores = predict(model, tokenizer, dev)
+    hits = (scores[:, 2] > 0.5) == np.array([row.label == SUPPORTED for row in dev])
+    log.info("development rows: %d, supported-or-not accuracy %.4f", len(dev), float(hits.mean()))
+
+
+def train(model: Any, tokenizer: Any, rows: Sequence[Row], rate: float, out: Path) -> None:
+    """One pass over the rows in batches of similar length; bfloat16, AdamW, warm-up and linear decay.
+
+    Eager attention and no dropout read twice as many tokens a second on two cores as PyTorch's fused
+    attention with dropout: its backward pass and the drawing of masks are slow on a CPU.
+    """
+    rng = random.Random(SEED)
     encoded = tokenizer(
-        [row.passage for row in rows],
-        [row.claim for row in rows],
-        truncation="longest_first",
-        max_length=MAX_TOKENS,
-    )
+        [row.passage for row in rows], [row.claim for row in rows], truncation="longest_first", max_length=MAX_TOKENS
+    )  # fmt: skip
     ids = encoded["input_ids"]
     lengths = [len(i) for i in ids]
-    log.info("tokens an epoch: %.2f M", sum(lengths) / 1e6)
     plan = batches(lengths, rng)
-    steps = int(args.epochs * len(plan))
-    while len(plan) < steps:
-        plan += batches(lengths, rng)
-    plan = plan[:steps]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=SECOND_RATE if second else RATE, weight_decay=0.01)
+    log.info("tokens: %.2f M in %d steps", sum(lengths) / 1e6, len(plan))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / 300, max(0.02, 1 - step / len(plan)))
     )
@@ -260,16 +224,13 @@ def main() -> None:
         seen += sum(lengths[i] for i in batch)
         running = 0.98 * running + 0.02 * loss.item() if step > 1 else loss.item()
         if step % 100 == 0:
-            rate = seen / (time.monotonic() - began)
-            log.info("step %d/%d loss %.4f %.0f tokens/s", step, len(plan), running, rate)
+            log.info(
+                "step %d/%d loss %.4f %.0f tokens/s", step, len(plan), running, seen / (time.monotonic() - began)
+            )  # fmt: skip
         if step % 500 == 0:
-            model.save_pretrained(args.out)
-    model.save_pretrained(args.out)
-    tokenizer.save_pretrained(args.out)
-    dev = list(open_rows(args.data / "dev.jsonl", rng))
-    scores = predict(model, tokenizer, dev)
-    hits = (scores[:, 2] > 0.5) == np.array([row.label == SUPPORTED for row in dev])
-    log.info("development rows: %d, supported-or-not accuracy %.4f", len(dev), float(hits.mean()))
+            model.save_pretrained(out)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ from tutor.errors import (
 from tutor.interview.debrief import Debrief, debrief
 from tutor.interview.grading import Grader
 from tutor.interview.problem import Problem, load_problems
-from tutor.interview.reading import Matcher, Reader
+from tutor.interview.reading import Reader
 from tutor.interview.room import Room, new_state
 from tutor.interview.state import State
-from tutor.interview.wording import Voice
+from tutor.interview.wording import Voice, foreseen
 from tutor.llm.base import ChatModel
 from tutor.llm.connect import connect
 from tutor.retrieval import index as indexing
@@ -60,6 +60,9 @@ class Tutor:
         self._verifier: Verifier | None = None
         self._problems: dict[str, Problem] | None = None
         self._readers: dict[str, Reader] = {}
+        self._wordings: dict[str, str] = {}
+        self._wording: set[str] = set()
+        self._closed = False
         self._encoder = CrossEncoder(lambda: models.resolve("embedding", settings))
         self._status: str | None = "Loading the guide…"
         self._typed = ""
@@ -67,7 +70,6 @@ class Tutor:
         self.embedder = SentenceEmbedder(
             lambda: models.resolve("embedding", settings), models.MODELS["embedding"].sha256
         )
-        self._matcher = Matcher(self.embedder, self._encoder)
 
     @property
     def index_dir(self) -> Path:
@@ -213,17 +215,42 @@ class Tutor:
         use_llm: bool = True,
         state: State | None = None,
     ) -> Room:
-        """A room for a problem: a new interview, or the one that `state` holds."""
-        problem = self.problem(key)
-        voice = Voice(self.model if use_llm else None)
-        return Room(problem, state or new_state(problem, level, minutes), self.reader(problem), voice)
+        """A room for a problem: a new interview, or the one that `state` holds.
+
+        What the reader compares with is prepared in the background while the opening is read.
+        """
+        problem, reader = self.problem(key), self.reader(self.problem(key))
+        threading.Thread(target=self._prepare_reader, args=(reader,)).start()
+        voice = Voice(self.model if use_llm else None, self._wordings)
+        if use_llm:
+            threading.Thread(target=self._word_ahead, args=(voice, problem), daemon=True).start()
+        return Room(problem, state or new_state(problem, level, minutes), reader, voice)
+
+    def _word_ahead(self, voice: Voice, problem: Problem) -> None:
+        """Have the model word what can be foreseen, once for each problem however many rooms are opened."""
+        with self._lock:
+            if problem.id in self._wording:
+                return
+            self._wording.add(problem.id)
+        try:
+            voice.prepare(foreseen(problem), lambda: self._closed)
+        finally:
+            with self._lock:
+                self._wording.discard(problem.id)
 
     def reader(self, problem: Problem) -> Reader:
         """Reads the turns of a problem's interviews; made once per problem."""
         with self._lock:
             if problem.id not in self._readers:
-                self._readers[problem.id] = Reader(problem, self._matcher, self.embedder)
+                folder = self.settings.home / "vectors"
+                self._readers[problem.id] = Reader(problem, self.embedder, self._encoder, folder)
             return self._readers[problem.id]
+
+    def _prepare_reader(self, reader: Reader) -> None:
+        try:
+            reader.prepare()
+        except TutorError as error:
+            log.warning("%s is not prepared: %s", reader.problem.id, error)
 
     def debrief(self, state: State) -> Debrief:
         """The debrief of an interview, recomputed from its state."""
@@ -269,6 +296,7 @@ class Tutor:
 
     def close(self) -> None:
         """Stop the chat model."""
+        self._closed = True
         with self._model_lock:
             if self._model is not None:
                 self._model.close()

@@ -15,7 +15,7 @@ QUESTION = "What does a load balancer do?"
 
 def events(tutor, question, replies, **more):
     model = ScriptedModel(replies)
-    return list(Answerer(tutor.retriever(), lambda: model).ask(question, **more)), model
+    return list(Answerer(tutor.retriever(), lambda: model, tutor.verifier()).ask(question, **more)), model
 
 
 def answer_of(found):
@@ -60,7 +60,7 @@ def test_a_failing_model_leaves_the_extract_and_says_so(tutor):
 
 
 def test_without_a_model_the_extract_stands(tutor):
-    found = list(Answerer(tutor.retriever(), None).ask(QUESTION))
+    found = list(Answerer(tutor.retriever(), None, tutor.verifier()).ask(QUESTION))
     assert answer_of(found).extract and answer_of(found).degraded
 
 
@@ -90,7 +90,7 @@ def test_a_new_topic_drops_the_history(tutor):
 
 def test_stop_ends_the_draft_and_says_so(tutor):
     heard = []
-    stream = Answerer(tutor.retriever(), lambda: ScriptedModel([TRUE * 30])).ask(
+    stream = Answerer(tutor.retriever(), lambda: ScriptedModel([TRUE * 30]), tutor.verifier()).ask(
         QUESTION, cancelled=lambda: len(heard) > 6
     )
     for event in stream:
@@ -101,4 +101,4 @@ def test_stop_ends_the_draft_and_says_so(tutor):
 @pytest.mark.parametrize("question", ["", "   ", "?!…"])
 def test_no_question_is_an_error(tutor, question):
     with pytest.raises(QuestionError):
-        list(Answerer(tutor.retriever(), None).ask(question))
+        list(Answerer(tutor.retriever(), None, tutor.verifier()).ask(question))

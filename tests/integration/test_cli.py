@@ -83,3 +83,11 @@ def test_models_and_doctor_speak_json(run):
     listed = json.loads(run("models", "list", "--json").stdout)
     assert listed
     assert json.loads(run("doctor", "--json").stdout)
+
+
+def test_verify_with_the_chat_model_shows_its_word_beside_the_other_checks(run):
+    claim = {"id": "1", "claim": "Redis keeps data in memory.", "passages": ["Redis keeps its data in memory."]}
+    done = run("verify", "--jsonl", "--model", stdin=json.dumps(claim) + "\n")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and found["verdict"] == "supported"
+    assert 0 <= found["checks"]["chat"] <= 1

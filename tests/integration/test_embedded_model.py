@@ -12,6 +12,7 @@ import pytest
 from tutor.answering import prompt
 from tutor.errors import LLMError
 from tutor.llm.base import Message
+from tutor.verification.chat_signal import opinion_of
 
 LONG = [
     Message("system", "You are brief. " + "A cache keeps copies of data. " * 120),
@@ -35,6 +36,14 @@ def wait_gone(pid, seconds=10.0):
             return True
         time.sleep(0.1)
     return False
+
+
+def test_its_opinion_tells_what_a_source_says_from_what_it_does_not(model):
+    opinion = opinion_of(model)
+    source = "Redis keeps its data in memory and answers in less than a millisecond."
+    said, foreign = opinion(source, "Redis keeps data in memory."), opinion(source, "Kafka was written in Scala.")
+    assert said is not None and foreign is not None
+    assert 0 <= foreign < said <= 1
 
 
 def test_it_streams_text(model):

@@ -1,15 +1,17 @@
 """Any OpenAI-compatible endpoint: a real HTTP server on loopback that behaves well or badly."""
 
 import json
+import math
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
 from tutor.errors import LLMBadOutput, LLMError, LLMRejected, LLMTimeout, LLMUnavailable
 from tutor.llm.base import Message
-from tutor.llm.client import OpenAIChatModel
+from tutor.llm.client import OpenAIChatModel, yes_of
 
 
 class Endpoint(BaseHTTPRequestHandler):
@@ -104,3 +106,24 @@ def test_stop_ends_the_stream(endpoint):
     for part in model.stream([Message("user", "?")], max_tokens=9, cancelled=lambda: len(heard) >= 5):
         heard.append(part)
     assert len(heard) == 5
+
+
+def raw(*candidates):
+    found = [SimpleNamespace(token=token, logprob=math.log(p)) for token, p in candidates]
+    content = [SimpleNamespace(top_logprobs=found)] if found else []
+    return SimpleNamespace(choices=[SimpleNamespace(logprobs=SimpleNamespace(content=content))])
+
+
+def test_yes_is_weighed_against_no_among_the_first_tokens_candidates():
+    assert yes_of(raw(("Yes", 0.5), (" yes", 0.1), ("No", 0.2), ("The", 0.2))) == pytest.approx(0.75)
+    assert yes_of(raw(("The", 0.9))) is None and yes_of(raw()) is None
+
+
+def test_an_endpoint_without_log_probabilities_gives_no_opinion():
+    assert yes_of(SimpleNamespace(choices=[SimpleNamespace(logprobs=None)])) is None
+
+
+def test_a_failed_opinion_is_an_error_and_never_a_number(endpoint):
+    endpoint.mode = "500"
+    with pytest.raises(LLMUnavailable):
+        OpenAIChatModel("m", endpoint.url, "secret", 5.0).judge([Message("user", "?")])

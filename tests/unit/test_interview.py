@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from tutor.corpus.read import read_corpus
 from tutor.errors import CorpusError
 from tutor.interview.cues import matches
-from tutor.interview.debrief import debrief
+from tutor.interview.debrief import Debrief, debrief
 from tutor.interview.diagram import DiagramError, findings, parse
 from tutor.interview.policy import Move, reply
 from tutor.interview.problem import evaluate, load_problems
-from tutor.interview.reading import Reading, statements
+from tutor.interview.reading import Reading
 from tutor.interview.room import new_state
 from tutor.interview.state import Evidence, Line, State
-from tutor.interview.wording import faithful
+from tutor.interview.statements import statements
+from tutor.interview.wording import Voice, faithful
+from tutor.llm.scripted import ScriptedModel
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = load_problems(ROOT / "corpus" / "problems")
@@ -29,6 +31,28 @@ def test_there_are_eighteen_problems_with_enough_items():
     for problem in PROBLEMS.values():
         assert 25 <= len(problem.all_items()) <= 45 and len(problem.facts) >= 7
         assert sum(len(fact.phrasings) for fact in problem.facts) >= 10
+
+
+def test_every_item_and_fact_is_known_in_many_ways_and_what_does_not_count_too():
+    for problem in PROBLEMS.values():
+        assert len(problem.unknown) >= 200
+        for item in problem.all_items():
+            assert len(item.says) >= 9 and len(item.misses) >= 6, (problem.id, item.id)
+        for fact in problem.facts:
+            assert len(fact.phrasings) >= 14, (problem.id, fact.id)
+            assert not set(fact.phrasings) & set(problem.unknown), (problem.id, fact.id)
+
+
+def test_a_spoken_file_that_speaks_of_an_unknown_item_is_refused(tmp_path):
+    import shutil
+
+    folder = ROOT / "corpus" / "problems"
+    for file in (folder / "_shared.yaml", folder / "url-shortener.yaml"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "spoken").mkdir()
+    (tmp_path / "spoken" / "url-shortener.yaml").write_text("items: {base63: [We use base63.]}\n")
+    with pytest.raises(CorpusError, match="base63"):
+        load_problems(tmp_path)
 
 
 def test_every_reference_to_the_guide_resolves():
@@ -171,6 +195,16 @@ def test_a_debrief_from_stored_state_is_the_same():
     assert debrief(SHORTENER, State.from_json(state.to_json())) == debrief(SHORTENER, state)
 
 
+def test_a_stored_debrief_reads_back_as_it_was_judged():
+    import json
+
+    state = new_state(SHORTENER)
+    state.transcript.append(Line("candidate", "base62 of a counter", 1.0, "deep-dive"))
+    state.ledger.append(Evidence("base62", "probe", "base62 of a counter", 0, 0, 19, 1.0, "deep-dive", 0.9))
+    result = debrief(SHORTENER, state)
+    assert Debrief.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
 def test_wording_that_leaks_or_adds_is_refused():
     move = Move("probe", "A redirect has to be quick. Where does it find the address?", item="cache")
     hidden = SHORTENER.items
@@ -178,3 +212,25 @@ def test_wording_that_leaks_or_adds_is_refused():
     assert not faithful("Would you put hot links in a Redis cache for redirects?", move, hidden)
     assert not faithful("It must take 100 ms. Where does it find the address?", move, hidden)
     assert not faithful("Keep it quick.", move, hidden)
+
+
+def test_a_foreseen_line_is_worded_ahead_and_said_at_once():
+    probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
+    model = ScriptedModel(["Redirects should be fast. Where would the address come from?"])
+    voice = Voice(lambda: model)
+    voice.prepare([probe], lambda: False)
+    assert voice.word(Move("probe", probe, item="cache"), "", SHORTENER.items).startswith("Redirects should")
+    assert len(model.prompts) == 1
+
+
+def test_a_wording_that_comes_too_late_gives_way_to_the_template():
+    probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
+    slow = ScriptedModel(["Redirects should be fast, so where would the address come from?"], delay_s=0.4)
+    assert Voice(lambda: slow).word(Move("probe", probe, item="cache"), "", SHORTENER.items) == probe
+
+
+def test_a_line_worded_ahead_still_may_not_leak():
+    probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
+    voice = Voice(lambda: ScriptedModel(["Would you put hot links in a Redis cache for redirects?"]))
+    voice.prepare([probe], lambda: False)
+    assert voice.word(Move("probe", probe, item="cache"), "", SHORTENER.items) == probe

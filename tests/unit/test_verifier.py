@@ -17,7 +17,7 @@ def test_spans_lie_in_the_text_in_order(text):
 
 def test_a_long_passage_is_read_in_overlapping_windows():
     passage = " ".join(
-        f"Sentence number {i} speaks about the thing called item{i} at some length." for i in range(40)
+        f"Sentence number {i} speaks about the thing called item{i} at some length." for i in range(80)
     )
     found = windows(0, passage)
     assert len(found) > 3 and all(len(w.text.split()) <= WINDOW_WORDS for w in found)

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tutor.answering import coverage, extract, followup, prompt, suggest
+from tutor.answering import coverage, evidence, extract, followup, premise, prompt, suggest
 from tutor.answering.question import clean
 from tutor.corpus.blocks import LINK, LIST_ITEM, Passage, sentence_spans
 from tutor.errors import LLMError
@@ -88,9 +88,7 @@ class Turn:
 class Answerer:
     """Answers questions over one index; holds nothing of any reader."""
 
-    def __init__(
-        self, retriever: Retriever, connect: Connect | None, verifier: Verifier | None = None
-    ) -> None:
+    def __init__(self, retriever: Retriever, connect: Connect | None, verifier: Verifier) -> None:
         self.retriever = retriever
         self._verifier = verifier
         self._connect = connect
@@ -122,16 +120,20 @@ class Answerer:
         yield Retrieved(tuple(hits), timings["retrieve_ms"] or 0.0)
         turn = Turn(asked, began, alone, hits)
         found = extract.candidates(self.retriever, hits)
-        decision = coverage.decide(alone, hits, self.retriever, found.vectors @ vector)
+        read = evidence.gather(alone, vector, found, self._verifier)
+        decision = coverage.decide(alone, hits, self.retriever, found.vectors @ vector, read)
         nearest = nearest_sections(hits)
-        if decision.covered and (corrected := self._corrected(alone, found)):
-            decision = coverage.Coverage(False, decision.probability, corrected)
+        cited = Citations(self.retriever)
+        if decision.covered and (at := premise.denied(alone, found, self.retriever, self._verifier)) is not None:
+            said = shown(found.passages[at].text)
+            turn.extract = (ExtractSentence(said, cited.number(found.passages[at])),)
+            reply = f"The guide does not say so. It says: “{said}”"
+            decision = coverage.Coverage(False, decision.probability, reply)
         if not decision.covered:
             timings["extract_ms"] = milliseconds(began)
             yield NotCovered(decision.reply, nearest)
-            yield Finished(self._answer(turn, Citations(self.retriever), timings, decision.reply))
+            yield Finished(self._answer(turn, cited, timings, decision.reply))
             return
-        cited = Citations(self.retriever)
         chosen = extract.choose(alone, vector, found, self.retriever)
         turn.extract = tuple(
             ExtractSentence(shown(found.passages[i].text), cited.number(found.passages[i])) for i in chosen
@@ -144,18 +146,6 @@ class Answerer:
             turn.degraded = "No chat model is set up: this is the guide's own text."
             yield Degraded(turn.degraded)
         yield Finished(self._answer(turn, cited, timings))
-
-    def _corrected(self, question: str, found: extract.Candidates) -> str:
-        """What the guide says instead, where the question takes something for granted that it denies."""
-        claim = coverage.premise(question)
-        if claim is None or self._verifier is None or not found.passages:
-            return ""
-        near = (found.vectors @ self.retriever.embed(claim)).argsort()[::-1][:6]
-        held = [found.passages[int(i)] for i in near]
-        at, denied, supported = self._verifier.denial(claim, [p.plain for p in held])
-        if denied < coverage.DENIED or supported > coverage.SPOKEN_FOR:
-            return ""
-        return f"The guide does not say so. It says: “{shown(held[at].text)}”"
 
     def _draft(
         self,

@@ -1,4 +1,4 @@
-"""Does the guide answer this question? A decision on retrieval signals, never the model's.
+"""Does the guide answer this question? A decision on retrieval and verifier signals, never the chat model's.
 
 Does not know the question's wording beyond its content words.
 """
@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from math import exp, log
 
+from tutor.answering.evidence import Evidence
 from tutor.answering.followup import needs_history
 from tutor.retrieval.embedder import Vectors
 from tutor.retrieval.lexical import words
@@ -34,17 +35,16 @@ GENERIC = frozenset(
     " second other one anoth much mani choos pick pro con more else done thing stuff problem failur cost it".split()
 )
 """Stems that name no topic: a short question made of them alone points at something unsaid."""
-PREMISE = re.compile(r"^why (?:is|are|does|do|did|can|should|must|was|were|would) (.{8,160}?)\??$", re.I)
-JUDGING = re.compile(
-    r"\b(?:not|never|bad|good|better|worse|hard|dangerous|wrong|only|useful|matter|need|n't|so)\b", re.I
+FEATURES = (
+    "sentence", "sentences", "overlap", "unknown", "score", "words", "answer", "second answer", "first overlap",
+)  # fmt: skip
+DECISIONS = (
+    ((2.46, 1.36, 5.19, -1.74, 5.85, 2.98, 0.0, 0.0, 0.0), -16.91),
+    ((1.41, 1.43, 2.19, 0.0, 2.65, 0.68, 0.58, 0.20, 2.83), -6.30),
 )
-DENIED, SPOKEN_FOR = 0.8, 0.2
-"""A premise is denied when the verifier reads a contradiction at least this sure in a sentence of the guide,
-and no sentence supports it more than that; set on `sets/dev_unanswerable` and `sets/dev`."""
-FEATURES = ("sentence", "sentences", "overlap", "unknown", "score", "words")
-WEIGHTS = (2.46, 1.36, 5.19, -1.74, 5.85, 2.98)
-BIAS = -16.91
-"""Logistic weights of `features`, from `evals/fit_coverage.py`."""
+"""Two logistic decisions on `features`, weights and bias each, from `evals/fit_coverage.py`: on retrieval alone, and
+with what the verifier reads. A question is covered when both say so: the first knows foreign subjects, the second
+near misses."""
 UNDERSPECIFIED = "What is that about? Name the topic, and I can look it up."
 """The reply to a question that points at something nobody has mentioned."""
 
@@ -58,25 +58,32 @@ class Coverage:
     reply: str
 
 
-def features(question: str, hits: list[SectionHit], retriever: Retriever, similar: Vectors) -> list[float]:
+def features(
+    question: str, hits: list[SectionHit], retriever: Retriever, similar: Vectors, read: Evidence
+) -> list[float]:
     """Evidence that the guide answers: cosines of the best and the three best sentences, idf share of the
-    question's words in the best of three sections, share of words the guide never uses, the ranking's
-    score, and the log of the number of content words. `similar` are cosines of the leading sections'
-    sentences.
+    question's words in the best of three sections, share of words the guide never uses, the ranking's score, the log
+    of the number of content words, the two highest log odds that a sentence answers, and the idf share in the first
+    section. `similar` are cosines of the leading sections' sentences.
     """
     content = words(question)
     best = sorted((float(value) for value in similar), reverse=True)[:3] or [0.0]
+    overlaps = [retriever.section_overlap(question, hit.section.id) for hit in hits[:3]]
     return [
         best[0],
         sum(best) / len(best),
-        max(retriever.section_overlap(question, hit.section.id) for hit in hits[:3]),
+        max(overlaps),
         sum(not retriever.vocabulary.knows(word) for word in content) / max(1, len(content)),
         hits[0].score,
         log(1 + min(len(content), 12)),
+        *read.strongest(1),
+        overlaps[0],
     ]
 
 
-def decide(question: str, hits: list[SectionHit], retriever: Retriever, similar: Vectors) -> Coverage:
+def decide(
+    question: str, hits: list[SectionHit], retriever: Retriever, similar: Vectors, read: Evidence
+) -> Coverage:
     """Decide from the hits; see `features`."""
     if OVERRIDE.search(question):
         return Coverage(False, 0.0, "I answer questions from the guide and stay with that.")
@@ -87,17 +94,9 @@ def decide(question: str, hits: list[SectionHit], retriever: Retriever, similar:
     content = words(question)
     if not hits or not content or (len(content) <= 3 and set(content) <= GENERIC):
         return Coverage(False, 0.0, UNDERSPECIFIED)
-    row = features(question, hits, retriever, similar)
-    logit = BIAS + sum(weight * value for weight, value in zip(WEIGHTS, row, strict=True))
-    probability = 1 / (1 + exp(-logit))
+    row = features(question, hits, retriever, similar, read)
+    logits = [bias + sum(w * value for w, value in zip(weights, row, strict=True)) for weights, bias in DECISIONS]
+    probability = 1 / (1 + exp(-min(logits)))
     if needs_history(question, True) and probability < 0.95:
         return Coverage(False, probability, UNDERSPECIFIED)
     return Coverage(probability >= 0.5, probability, "The guide does not cover this.")
-
-
-def premise(question: str) -> str | None:
-    """What a "why" question takes for granted, as a statement; None where that cannot be told."""
-    match = PREMISE.match(question.strip())
-    if not match or JUDGING.search(match[1]):
-        return None
-    return match[1][:1].upper() + match[1][1:] + "."

@@ -13,7 +13,7 @@ from tutor.schema import Section
 
 POINTER = re.compile(
     r"\b(?:it|its|it's|they|them|their|this|that|these|those|the (?:former|latter|first one|second"
-    r" one|other one|same|above|previous))\b",
+    r" one|other one|same|above|previous))\b|\bthere(?=\s*[?.!]*$)",
     re.I,
 )
 OPENER = re.compile(
@@ -23,6 +23,15 @@ OPENER = re.compile(
     r"when (?:should|would|do) (?:i|we|you) (?:use|not)|which (?:one|is better)|compared to|vs)\b",
     re.I,
 )
+LOOSE = frozenset(
+    "challeng tool benefit drawback downsid advantag disadvantag risk cost limit trade-off tradeoff step part compon type"
+    " kind exampl altern option metric problem issu failur mode use case pro con rule kind best practic there".split()
+)
+"""Stems of nouns that are always of something: a question that holds no other points back."""
+ASIDE = re.compile(
+    r"^and (?P<other>(?:an? |the )?[\w-]+(?: (?!for\b|with\b|in\b|on\b|to\b)[\w-]+){1,3})$", re.I
+)
+"""A follow-up that only names another subject: "and header versioning?"."""
 CLAUSE = re.compile(r"\b(?:that|this) (?:the|a|an|is|are|i|we|you|has|have|can)\b|\bso that\b", re.I)
 
 
@@ -67,7 +76,7 @@ def needs_history(question: str, has_history: bool) -> bool:
         return False
     text = question.strip()
     content = words(text)
-    if not content:
+    if not content or set(content) <= LOOSE:
         return True
     if OPENER.match(text):
         return True
@@ -82,9 +91,11 @@ def rewrite(question: str, topic: Topic) -> str:
     """The question with the topic put in for what it points at."""
     text = question.strip().rstrip("?!. ")
     title = topic.title
-    pointer = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b", re.I)
+    pointer = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b|\b(there)$", re.I)
 
     def name(match: re.Match[str]) -> str:
+        if match[2]:
+            return f"in {title}"
         word = match[1].lower()
         if word in {"its", "their"}:
             return f"{title}'s"
@@ -95,6 +106,9 @@ def rewrite(question: str, topic: Topic) -> str:
         return f"{replaced}?"
     if not words(text):
         return f"{text or 'More'}: {title}?"
+    aside = ASIDE.match(text)
+    if aside and len(set(words(aside["other"])) - LOOSE) >= 2:
+        return f"What about {aside['other']}?"
     bare = re.sub(r"^(?:and|but|so|ok(?:ay)?|then|also)[,\s]+", "", text, flags=re.I)
     return f"{bare} ({title})?"
 

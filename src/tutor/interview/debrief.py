@@ -89,6 +89,21 @@ class Debrief:
         """Plain data."""
         return asdict(self)
 
+    @staticmethod
+    def from_json(held: dict[str, Any]) -> Debrief:
+        """The debrief from plain data, as it was judged."""
+        peers: dict[str, type] = {
+            "phases": Part,
+            "dimensions": Part,
+            "items": ItemResult,
+            "mistakes": Mistake,
+        }
+        read: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in held.items()
+        }
+        read.update({name: tuple(kind(**row) for row in held[name]) for name, kind in peers.items()})
+        return Debrief(**read)
+
 
 def debrief(problem: Problem, state: State) -> Debrief:
     """Judge an interview from its state."""

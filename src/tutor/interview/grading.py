@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutor.errors import ModelCorrupt
-from tutor.interview.reading import INJECTION, statements
+from tutor.interview.reading import INJECTION
+from tutor.interview.statements import statements
 from tutor.retrieval.embedder import Embedder
 from tutor.retrieval.lexical import words
 from tutor.verification.cross_encoder import WEIGHTS, CrossEncoder

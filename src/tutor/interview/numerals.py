@@ -61,6 +61,10 @@ ORDINAL = re.compile(
     r"(?:st|nd|rd|th)\b|-?(?:tier|way|phase|layer|tuple)\b|PC\b|NF\b|FA\b|D\b(?=\s+(?:array|matrix))"
 )
 """What stands after one."""
+COUNTED = re.compile(
+    r"\s?(?:%|[a-z]?b\b|ms\b|[kmbt]\b|(?!(?:the|gets|is|says|means|has|lets|tells|makes|needs)\b)[a-z-]+s\b)", re.I
+)
+"""What follows a number that counts something, after an article: "a 503 byte page", "a 200 ms budget"."""
 RESOLUTIONS = frozenset(("240", "360", "480", "720", "1080", "1440", "2160"))
 """Lines of a video format, as in 1080p."""
 STATUS = re.compile(r"(?:20[0-6]|30[0-8]|4(?:0[0-9]|1[0-8]|2[269])|50[0-4])\Z")
@@ -138,11 +142,7 @@ def is_status(text: str, match: re.Match[str], before: str, after: str) -> bool:
     if re.match(r"s\b", after):
         return True
     if re.search(r"\ban?\s$", before):
-        return not re.match(
-            r"\s?(?:%|[a-z]?b\b|ms\b|[kmbt]\b|(?!(?:the|gets|is|says|means|has|lets|tells|makes|needs)\b)[a-z-]+s\b)",
-            after,
-            re.I,
-        )
+        return not COUNTED.match(after)
     if re.match(r"\s(?:redirect|with|when|or 30\d|if|for|response)\b", after):
         return True
     window = text[max(0, match.start() - 60) : match.end() + 40]

@@ -1,5 +1,6 @@
 """Problems: what an interview is about, as written in `corpus/problems/*.yaml`.
 
+`corpus/problems/spoken` holds, file by file, further ways in which candidates say an item or ask for a fact.
 Does not know how an interview runs.
 """
 
@@ -28,6 +29,7 @@ LENGTHS = (20, 35, 45)
 SHARES = {"requirements": 5, "high-level": 14, "deep-dive": 18, "bottlenecks": 8}
 """Minutes of a 45-minute interview; shorter ones are scaled."""
 SHARED = "_shared.yaml"
+SPOKEN = "spoken"
 
 
 class Strict(BaseModel):
@@ -55,6 +57,8 @@ class CheckItem(Strict):
     fill: str
     asked: bool = False
     """Whether a question of the candidate earns it."""
+    misses: tuple[str, ...] = ()
+    """Statements on the same thing that do not cover it: vague, denied, wrong, or beside the point."""
 
 
 class Fact(Strict):
@@ -108,6 +112,15 @@ class Part(Strict):
     needed: bool = True
 
 
+class Spoken(Strict):
+    """Further statements per item and questions per fact, as candidates speak; and what does not count."""
+
+    items: dict[str, tuple[str, ...]] = {}
+    misses: dict[str, tuple[str, ...]] = {}
+    facts: dict[str, tuple[str, ...]] = {}
+    unknown: tuple[str, ...] = ()
+
+
 class Problem(Strict):
     """A whole problem; `version` changes with the file."""
 
@@ -125,6 +138,8 @@ class Problem(Strict):
     curveball: Curveball
     red_flags: tuple[RedFlag, ...] = ()
     model_answer: str = ""
+    unknown: tuple[str, ...] = ()
+    """Scoping questions that no fact answers, of all problems."""
     version: str = ""
 
     def all_items(self) -> tuple[CheckItem, ...]:
@@ -185,6 +200,8 @@ def load_problems(folder: Path) -> dict[str, Problem]:
     ]
     if not found:
         raise CorpusError(f"There are no problems in {folder}.", "Name the right corpus with --corpus.")
+    unknown = tuple(dict.fromkeys(text for problem in found for text in problem.unknown))
+    found = [problem.model_copy(update={"unknown": unknown}) for problem in found]
     order = ("easy", "medium", "hard")
     return {p.id: p for p in sorted(found, key=lambda p: (order.index(p.difficulty), p.title))}
 
@@ -213,7 +230,7 @@ def problem_from(file: Path, shared: dict[str, Any]) -> Problem:
     held["items"] = [*held.get("items", []), *common]
     held["version"] = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
     try:
-        problem = Problem.model_validate(held)
+        problem = with_spoken(Problem.model_validate(held), file)
         for estimate in problem.estimates:
             evaluate(estimate.formula)
     except (ValidationError, ValueError) as error:
@@ -223,6 +240,54 @@ def problem_from(file: Path, shared: dict[str, Any]) -> Problem:
     repeated = duplicates(item.id for item in problem.all_items())
     if repeated:
         raise CorpusError(f"{file} holds items twice: {', '.join(repeated)}.", "Rename them.")
+    return problem
+
+
+def with_spoken(problem: Problem, file: Path) -> Problem:
+    """The problem with the further phrasings of its spoken file and of the shared one.
+
+    Raises:
+        CorpusError: such a file cannot be read, or names an item or fact that does not exist.
+    """
+    for source in (file.parent / SPOKEN / SHARED, file.parent / SPOKEN / file.name):
+        if not source.is_file():
+            continue
+        try:
+            spoken = Spoken.model_validate(read_yaml(source))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise CorpusError(f"{source}: {where}: {first['msg']}", "Correct the file.") from error
+        known = {item.id for item in problem.all_items()} | {fact.id for fact in problem.facts}
+        unknown = [key for key in (*spoken.items, *spoken.misses, *spoken.facts) if key not in known]
+        if unknown and source.name != SHARED:
+            raise CorpusError(
+                f"{source} speaks of what {file.name} lacks: {', '.join(unknown)}.", "Correct it."
+            )
+
+        def more(item: CheckItem, spoken: Spoken = spoken) -> CheckItem:
+            return item.model_copy(
+                update={
+                    "says": item.says + spoken.items.get(item.id, ()),
+                    "misses": item.misses + spoken.misses.get(item.id, ()),
+                }
+            )
+
+        facts = [
+            fact.model_copy(update={"phrasings": fact.phrasings + spoken.facts.get(fact.id, ())})
+            for fact in problem.facts
+        ]
+        curveball = problem.curveball.model_copy(
+            update={"items": tuple(more(item) for item in problem.curveball.items)}
+        )
+        problem = problem.model_copy(
+            update={
+                "items": tuple(more(i) for i in problem.items),
+                "facts": tuple(facts),
+                "curveball": curveball,
+                "unknown": problem.unknown + spoken.unknown,
+            }
+        )
     return problem
 
 

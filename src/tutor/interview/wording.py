@@ -8,19 +8,21 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tutor.errors import LLMError
 from tutor.interview.cues import matches
 from tutor.interview.policy import Move
-from tutor.interview.problem import CheckItem
+from tutor.interview.problem import PHASES, CheckItem, Problem
 from tutor.llm.base import ChatModel, Message
 
 log = logging.getLogger(__name__)
 WORDED = ("probe", "follow_up", "challenge", "hint", "slow_down", "curveball")
 """Moves the model may word; facts, times and endings are said as they are."""
 MAX_TOKENS = 60
-DEADLINE_S = 4.5
+DEADLINE_S = 1.3
+"""A wording that is not complete by then is not waited for: the template is said. What can be foreseen is worded
+ahead, without a deadline."""
 SYSTEM = (
     "You are a calm senior engineer who interviews a candidate. You are given one line to say. Say it in "
     "your own words, in one or two short sentences, friendly and plain. Keep its meaning exactly. Never add "
@@ -30,34 +32,62 @@ NUMBER = re.compile(r"\d+")
 
 
 class Voice:
-    """Words moves; with no model it speaks in templates."""
+    """Words moves; with no model it speaks in templates. Safe to share between threads."""
 
-    def __init__(self, connect: Callable[[], ChatModel] | None) -> None:
+    def __init__(self, connect: Callable[[], ChatModel] | None, kept: dict[str, str] | None = None) -> None:
+        """`kept` holds wordings by the line they word; several voices of one model may share it."""
         self._connect = connect
+        self._kept = {} if kept is None else kept
+        self._speaking = 0
 
     def word(self, move: Move, candidate: str, hidden: Sequence[CheckItem]) -> str:
         """The text of a move; `hidden` are the items it must not give away."""
         if self._connect is None or move.kind not in WORDED:
             return move.says
-        try:
-            text = self._asked(move)
-        except LLMError as error:
-            log.warning("interviewer's wording: %s", error)
-            return move.says
+        text = self._kept.get(move.says) or self._now(move)
         return text if faithful(text, move, hidden) else move.says
 
-    def _asked(self, move: Move) -> str:
+    def prepare(self, lines: Iterable[str], ended: Callable[[], bool]) -> None:
+        """Word lines ahead, one after the other, giving way to what must be worded now; stops at `ended`."""
+        for line in lines:
+            if self._connect is None or ended():
+                return
+            if line in self._kept or self._speaking:
+                continue
+            try:
+                text = self._asked(line, lambda: ended() or self._speaking > 0)
+            except LLMError as error:
+                log.warning("interviewer's wording ahead: %s", error)
+                return
+            if re.search(r"[.?!]$", text):
+                self._kept[line] = text
+
+    def _now(self, move: Move) -> str:
+        """The wording where it comes in time, else nothing."""
+        began = time.monotonic()
+        self._speaking += 1
+        try:
+            return self._asked(move.says, lambda: time.monotonic() - began > DEADLINE_S)
+        except LLMError as error:
+            log.warning("interviewer's wording: %s", error)
+            return ""
+        finally:
+            self._speaking -= 1
+
+    def _asked(self, line: str, cancelled: Callable[[], bool]) -> str:
         assert self._connect is not None
-        model, began = self._connect(), time.monotonic()
-        parts = []
-        stream = model.stream(
-            [Message("system", SYSTEM), Message("user", f"The line: {move.says}")],
+        stream = self._connect().stream(
+            [Message("system", SYSTEM), Message("user", f"The line: {line}")],
             max_tokens=MAX_TOKENS,
-            cancelled=lambda: time.monotonic() - began > DEADLINE_S,
+            cancelled=cancelled,
         )
-        for delta in stream:
-            parts.append(delta)
-        return " ".join("".join(parts).split()).strip('"“” ')
+        return " ".join("".join(stream).split()).strip('"“” ')
+
+
+def foreseen(problem: Problem) -> list[str]:
+    """The lines of a problem that may be worded and are known before it begins, in the order of the phases."""
+    items = sorted(problem.all_items(), key=lambda item: PHASES.index(item.phase))
+    return [*(item.probe for item in items), problem.curveball.says, *(flag.challenge for flag in problem.red_flags)]
 
 
 def faithful(text: str, move: Move, hidden: Sequence[CheckItem]) -> bool:

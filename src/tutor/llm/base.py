@@ -32,6 +32,9 @@ class ChatModel(Protocol):
     ) -> Iterator[str]:
         """Text as it comes; an empty string marks progress in reading the prompt (share 0..1)."""
 
+    def judge(self, messages: Sequence[Message]) -> float | None:
+        """Probability (0..1) that the reply begins with yes rather than no; None where none is reported."""
+
     def prepare(self, prefix: Sequence[Message]) -> None:
         """Make the state of a stable prompt prefix ready, where the model can."""
 

@@ -6,6 +6,7 @@ Every exception of a vendor is translated here, once. Does not know where the ad
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import exp
 from typing import Any
 
 from tutor.errors import LLMBadOutput, LLMError, LLMRejected, LLMTimeout, LLMUnavailable
@@ -42,16 +43,8 @@ class OpenAIChatModel:
         """
         import httpx
         import openai
-        from llama_index.core.base.llms.types import ChatMessage
-        from llama_index.llms.openai_like import OpenAILike
 
-        model = OpenAILike(
-            model=self._name, api_base=self._base_url, api_key=self._api_key or "none",
-            is_chat_model=True, is_function_calling_model=False, context_window=self._context_window,
-            max_tokens=max_tokens, timeout=self._timeout_s, max_retries=0, temperature=0.0,
-            additional_kwargs={"seed": 0, **({"extra_body": extra_body} if extra_body else {})},
-        )  # fmt: skip
-        chat = [ChatMessage(role=message.role, content=message.content) for message in messages]
+        model, chat = self._model(max_tokens, extra_body), chat_of(messages)
         stream = None
         try:
             stream = model.stream_chat(chat)
@@ -72,11 +65,59 @@ class OpenAIChatModel:
             if stream is not None and hasattr(stream, "close"):
                 stream.close()
 
+    def judge(self, messages: Sequence[Message], extra_body: dict[str, Any] | None = None) -> float | None:
+        """Probability (0..1) that the reply begins with yes rather than no, from the first token's
+        log-probabilities; None where the endpoint reports none.
+
+        Raises:
+            LLMError: the endpoint is down, too slow, refuses, or answers nonsense.
+        """
+        import httpx
+        import openai
+
+        model = self._model(1, extra_body, logprobs=True, top_logprobs=10)
+        try:
+            return yes_of(model.chat(chat_of(messages)).raw)
+        except (openai.OpenAIError, httpx.HTTPError) as error:
+            raise translated(error) from error
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise LLMBadOutput(f"The chat model's reply cannot be read ({error})") from error
+
+    def _model(self, max_tokens: int, extra_body: dict[str, Any] | None, **more: Any) -> Any:
+        from llama_index.llms.openai_like import OpenAILike
+
+        return OpenAILike(
+            model=self._name, api_base=self._base_url, api_key=self._api_key or "none",
+            is_chat_model=True, is_function_calling_model=False, context_window=self._context_window,
+            max_tokens=max_tokens, timeout=self._timeout_s, max_retries=0, temperature=0.0,
+            additional_kwargs={"seed": 0, **more, **({"extra_body": extra_body} if extra_body else {})},
+        )  # fmt: skip
+
     def prepare(self, prefix: Sequence[Message]) -> None:
         """Nothing: a remote endpoint keeps its own cache."""
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def chat_of(messages: Sequence[Message]) -> list[Any]:
+    """Messages in LlamaIndex's form."""
+    from llama_index.core.base.llms.types import ChatMessage
+
+    return [ChatMessage(role=message.role, content=message.content) for message in messages]
+
+
+def yes_of(raw: Any) -> float | None:
+    """Share of yes among the yes and no of the first token's candidates; None where there are neither."""
+    held = raw.choices[0].logprobs
+    if held is None or not held.content:
+        return None
+    yes = no = 0.0
+    for candidate in held.content[0].top_logprobs:
+        word = candidate.token.strip().lower()
+        yes += exp(candidate.logprob) if word == "yes" else 0.0
+        no += exp(candidate.logprob) if word == "no" else 0.0
+    return yes / (yes + no) if yes + no else None
 
 
 def progress_of(part: Any) -> float | None:

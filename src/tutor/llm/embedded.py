@@ -67,6 +67,19 @@ class EmbeddedChatModel:
             finally:
                 self._give_back(slot)
 
+    def judge(self, messages: Sequence[Message]) -> float | None:
+        """Probability (0..1) that the reply begins with yes (see `OpenAIChatModel.judge`).
+
+        Raises:
+            LLMError: the server is down or refuses.
+        """
+        self.server.address()
+        slot = self._take(prefix_of(messages))
+        try:
+            return self._client().judge(messages, {"id_slot": slot, "cache_prompt": True})
+        finally:
+            self._give_back(slot)
+
     def prepare(self, prefix: Sequence[Message]) -> None:
         """Compile a prefix unless it is, or unless a reader is waiting; a reader's request stops it."""
         text = prefix_of(prefix)
@@ -119,15 +132,20 @@ class EmbeddedChatModel:
         on_progress: Callable[[float], None] | None,
         cancelled: Callable[[], bool] | None,
     ) -> Iterator[str]:
-        client = OpenAIChatModel(
-            "tutor", self.server.url + "/v1", self.server.key, self._timeout_s,
-            context_window=CONTEXT // SLOTS,
-        )  # fmt: skip
         body = {"id_slot": slot, "cache_prompt": True, "return_progress": True}
-        return client.stream(
+        return self._client().stream(
             messages, max_tokens=max_tokens, on_progress=on_progress or (lambda share: None),
             cancelled=cancelled, extra_body=body,
         )  # fmt: skip
+
+    def _client(self) -> OpenAIChatModel:
+        return OpenAIChatModel(
+            "tutor",
+            self.server.url + "/v1",
+            self.server.key,
+            self._timeout_s,
+            context_window=CONTEXT // SLOTS,
+        )
 
     def _restore(self, slot: int, prefix: str) -> bool:
         """Load the prefix's state into the slot; one that does not load is dropped."""

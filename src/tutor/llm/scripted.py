@@ -47,6 +47,10 @@ class ScriptedModel:
             time.sleep(self.delay_s)
             yield word + " "
 
+    def judge(self, messages: Sequence[Message]) -> float | None:
+        """1 where the next reply begins with yes, 0 where it does not."""
+        return float("".join(self.stream(messages, max_tokens=1)).lower().startswith("yes"))
+
     def prepare(self, prefix: Sequence[Message]) -> None:
         """Remember what was prepared."""
         self.prepared.append(list(prefix))

@@ -96,7 +96,9 @@ STYLE = (
 )
 
 
-def export_html(result: dict[str, Any], ends: dict[str, float], transcript: list[dict[str, Any]]) -> str:
+def export_html(
+    result: dict[str, Any], ends: dict[str, float], transcript: list[dict[str, Any]], note: str = ""
+) -> str:
     """The debrief and transcript as one file that needs nothing else."""
     lines = "".join(
         f"<p><b>{html.escape(line['who'])}</b> {line['at_s'] / 60:.1f} min: {html.escape(line['text'])}</p>"
@@ -105,5 +107,5 @@ def export_html(result: dict[str, Any], ends: dict[str, float], transcript: list
     title = html.escape(result["title"])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: debrief</title><style>{STYLE}</style>'
-        f"<body>{debrief_html(result, ends, [])}<h3>Transcript</h3>{lines}</body></html>"
+        f"<body>{debrief_html(result, ends, [], note)}<h3>Transcript</h3>{lines}</body></html>"
     )

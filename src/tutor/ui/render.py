@@ -50,7 +50,8 @@ def answer_markdown(
     citations = answer["citations"]
     lines: list[str] = []
     if answer["status"] == "not_covered":
-        lines.append(safe(answer["text"]))
+        cited = marks([s["citation"] for s in answer["extract"]], citations)
+        lines.append(f"{safe(answer['text'])} {cited}".strip())
         if answer["nearest"]:
             lines.append("**Closest in the guide**")
             lines += ["\n".join(f"- {section_link(near)}" for near in answer["nearest"])]

@@ -13,12 +13,13 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from tutor.errors import TutorError
-from tutor.interview.debrief import to_markdown
+from tutor.interview.debrief import Debrief, to_markdown
 from tutor.interview.diagram import DiagramError, parse
 from tutor.interview.problem import LENGTHS, LEVELS, PHASES, SHARES
 from tutor.interview.room import Said
@@ -354,29 +355,33 @@ class RoomPage:
         return added, shown, wrong
 
     def reported(self, record: Record, seen: dict[str, Any]) -> str:
-        """The stored debrief; says so where the problem has changed since."""
+        """The stored debrief beside earlier ones."""
         assert record.debrief is not None
-        note = ""
-        try:
-            current = self.tutor.problem(record.problem)
-            if current.version != record.debrief["version"]:
-                note = f"Judged against version {record.debrief['version']} of this problem; it has changed since."
-        except TutorError:
-            note = f"This problem no longer exists; judged against its version {record.debrief['version']}."
         past = [r.debrief for r in reversed(self.store.listed(str(seen.get("owner")))) if r.debrief]
-        return debrief_html(record.debrief, record.state.phase_ends, past, note)
+        return debrief_html(record.debrief, record.state.phase_ends, past, self.outdated(record))
+
+    def outdated(self, record: Record) -> str:
+        """Which version of the problem a stored debrief was judged against, where it has changed since."""
+        assert record.debrief is not None
+        version = record.debrief["version"]
+        try:
+            changed = self.tutor.problem(record.problem).version != version
+        except TutorError:
+            return f"This problem no longer exists; judged against its version {version}."
+        return f"Judged against version {version} of this problem; it has changed since." if changed else ""
 
     def export(self, kind: str, seen: dict[str, Any]) -> str:
-        """The debrief as a file for the browser to save."""
+        """The stored debrief as a file for the browser to save."""
         record = self.record(seen)
         if record is None or record.debrief is None:
             return ""
-        name = f"debrief-{record.problem}.{kind}"
+        name, note = f"debrief-{record.problem}.{kind}", self.outdated(record)
         if kind == "html":
             lines = record.state.to_json()["transcript"]
-            text = export_html(record.debrief, record.state.phase_ends, lines)
+            text = export_html(record.debrief, record.state.phase_ends, lines, note)
         else:
-            text = to_markdown(self.tutor.debrief(record.state), record.state, "corpus/guide/#")
+            kept = replace(Debrief.from_json(record.debrief), note=note)
+            text = to_markdown(kept, record.state, "corpus/guide/#")
         mime = "text/html" if kind == "html" else "text/markdown"
         return json.dumps({"name": name, "type": mime, "text": text})
 

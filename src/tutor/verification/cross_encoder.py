@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tutor.errors import ModelCorrupt
 
 WEIGHTS = Path(__file__).parent / "weights"
-MAX_TOKENS = 224
+MAX_TOKENS = 320
 """Tokens of passage and claim together; the longer of the two is cut."""
 BATCH = 16
 
@@ -54,6 +54,12 @@ class CrossEncoder:
                     "Install Tutor again.",
                 ) from error
             self._model = model.eval()
+
+    def tokens(self, passage: str, claim: str) -> list[int]:
+        """What is read of a pair, as token ids."""
+        self.load()
+        read = self._tokenizer(passage, claim, truncation="longest_first", max_length=MAX_TOKENS)
+        return list(read["input_ids"])
 
     def probabilities(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """(passage, claim) pairs to shape (n, 3): contradicted, not said, supported."""

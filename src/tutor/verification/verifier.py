@@ -9,20 +9,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import exp, log
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tutor.corpus.blocks import trimmed
 from tutor.errors import ModelCorrupt
 from tutor.retrieval.embedder import Embedder
 from tutor.retrieval.lexical import weighted_share, words
+from tutor.verification.chat_signal import Opinion
 from tutor.verification.cross_encoder import WEIGHTS, CrossEncoder
 from tutor.verification.facts import names_agree, negation_agrees, numbers_agree
 
-FEATURES = ("reading", "contradiction", "numbers", "names", "overlap", "similarity", "negation", "rare")
-WINDOW_WORDS = 110
+FEATURES = (
+    "reading", "contradiction", "numbers", "names", "overlap", "similarity", "negation", "rare", "claim length",
+    "passage length",
+)  # fmt: skip
+NUMBERS_OFF = 0.3
+"""What is left of a probability where a number of the claim does not stand in the passage: never enough to support."""
+WINDOW_WORDS = 200
 """Longer passages are read in windows of about this many words."""
 MAX_WINDOWS = 4
 """Windows read per claim: those that share most with it."""
@@ -39,6 +48,8 @@ class Checks:
     overlap: float
     similarity: float
     reading: float
+    chat: float | None = None
+    """The chat model's probability of yes (0..1), where one was asked."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ class Calibration:
             self.bias, self.threshold = float(held["bias"]), float(held["threshold"])
             self._idf: dict[str, float] = held["idf"]
             self._unseen = float(held["idf_unseen"])
+            self._chat = [float(held["chat"][name]) for name in ("score", "yes", "bias")]
         except (OSError, ValueError, KeyError) as error:
             raise ModelCorrupt(f"{file} cannot be read: {error}", "Install Tutor again.") from error
 
@@ -95,6 +107,18 @@ class Calibration:
         logit = self.bias + sum(w * x for w, x in zip(self.weights, row, strict=True))
         return 1 / (1 + exp(-max(-30.0, min(30.0, logit))))
 
+    def with_chat(self, score: float, yes: float) -> float:
+        """Probability (0..1) of support from the score and the chat model's yes (0..1)."""
+        of_score, of_yes, bias = self._chat
+        logit = of_score * log_odds(score) + of_yes * log_odds(yes) + bias
+        return 1 / (1 + exp(-logit))
+
+
+def log_odds(probability: float) -> float:
+    """Log odds, clipped to ±6.9."""
+    clear = min(max(probability, 0.001), 0.999)
+    return log(clear / (1 - clear))
+
 
 class Verifier:
     """Verifies claims against passages; the same input always gives the same answer."""
@@ -106,11 +130,16 @@ class Verifier:
         """Load the cross-encoder's weights now instead of at first use."""
         self._encoder.load()
 
-    def verify(self, claim: str, passages: Sequence[str], context: str = "") -> Verification:
-        """Whether any passage supports the claim; names may also stand in `context`."""
-        return self.verify_all([(claim, passages)], context)[0]
+    def verify(
+        self, claim: str, passages: Sequence[str], context: str = "", opinion: Opinion | None = None
+    ) -> Verification:
+        """Whether any passage supports the claim; names may also stand in `context`, and a chat model may be
+        asked for its `opinion` on the passage read."""
+        return self.verify_all([(claim, passages)], context, opinion)[0]
 
-    def verify_all(self, items: Sequence[tuple[str, Sequence[str]]], context: str = "") -> list[Verification]:
+    def verify_all(
+        self, items: Sequence[tuple[str, Sequence[str]]], context: str = "", opinion: Opinion | None = None
+    ) -> list[Verification]:
         """`verify` for many claims, each with its own passages, read in one batch."""
         chosen = [self._windows(claim, passages) for claim, passages in items]
         flat = [
@@ -125,10 +154,12 @@ class Verifier:
             for window in found:
                 similarity = float(vectors[window.text] @ vectors[claim])
                 row, checks = self.features(claim, window.text, read[at], similarity, context)
-                score = self._calibration.probability(row)
+                score = self._calibration.probability(row) * (1.0 if checks.numbers else NUMBERS_OFF)
                 if best is None or score > best[0]:
                     best = (score, window, checks)
                 at += 1
+            if best is not None and opinion is not None:
+                best = self._heard(claim, best, opinion)
             out.append(self._verdict(claim, best, passages))
         return out
 
@@ -147,17 +178,26 @@ class Verifier:
         row = [
             log(supported / (1 - supported)), float(read[0]),
             float(not checks.numbers), float(not checks.names), overlap, similarity,
-            float(not checks.negation), rarest / 10 * float(overlap > 0.6),
+            float(not checks.negation), rarest / 10 * float(overlap > 0.6), log(1 + len(claim.split())) / 3,
+            log(1 + len(source.split())) / 5,
         ]  # fmt: skip
         return row, checks
 
-    def denial(self, claim: str, sentences: Sequence[str]) -> tuple[int, float, float]:
-        """The sentence that contradicts a claim most, how surely (0..1), and the most support any gives."""
-        if not sentences:
-            return -1, 0.0, 0.0
-        read = self._encoder.probabilities([(text, claim) for text in sentences])
-        worst = int(read[:, 0].argmax())
-        return worst, float(read[worst, 0]), float(read[:, 2].max())
+    def _heard(
+        self, claim: str, best: tuple[float, Window, Checks], opinion: Opinion
+    ) -> tuple[float, Window, Checks]:
+        """The score with the chat model's opinion; the same where it has none."""
+        score, window, checks = best
+        yes = opinion(window.text, claim)
+        return (
+            best
+            if yes is None
+            else (self._calibration.with_chat(score, yes), window, replace(checks, chat=yes))
+        )
+
+    def read(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """The cross-encoder's own word on (passage, claim) pairs: shape (n, 3), contradicted, not said, supported."""
+        return self._encoder.probabilities(pairs)
 
     def _verdict(
         self, claim: str, best: tuple[float, Window, Checks] | None, passages: Sequence[str]

@@ -1,0 +1,57 @@
+"""What the guide's sentences say to a question: the verifier reads the nearest ones beside it.
+
+It was trained on questions beside passages that answer them, or carry or deny what they take for granted
+(`evals/verifier`). Does not decide anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutor.answering.extract import Candidates
+from tutor.corpus.blocks import Passage
+from tutor.retrieval.embedder import Vectors
+from tutor.verification.verifier import Verifier
+
+READ = 3
+"""Sentences a question is read against, each with its neighbours."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The sentences read, by position and most similar first, their cosines, and what the verifier reads in each.
+
+    `logits` has shape (n, 2): log odds, clipped to ±4.6, that the question is denied and that it is answered.
+    """
+
+    passages: tuple[int, ...]
+    similar: tuple[float, ...]
+    logits: NDArray[np.float64]
+
+    def strongest(self, column: int) -> list[float]:
+        """The two highest log odds of a column, -4.6 where there are fewer."""
+        return [*np.sort(self.logits[:, column])[::-1][:2].tolist(), -4.6, -4.6][:2]
+
+
+def gather(question: str, vector: Vectors, found: Candidates, verifier: Verifier) -> Evidence:
+    """Read the question against the sentences nearest to it, no two of them neighbours."""
+    similar = found.vectors @ vector
+    chosen: list[int] = []
+    for i in np.argsort(-similar, kind="stable").tolist():
+        if len(chosen) == READ:
+            break
+        if all(abs(i - other) > 1 for other in chosen):
+            chosen.append(i)
+    read = verifier.read([(around(found.passages, i), question) for i in chosen])
+    clear = np.clip(read[:, [0, 2]].astype(float), 0.01, 0.99)
+    return Evidence(tuple(chosen), tuple(float(similar[i]) for i in chosen), np.log(clear / (1 - clear)))
+
+
+def around(passages: Sequence[Passage], at: int) -> str:
+    """A sentence with its neighbours of the same section."""
+    near = passages[max(0, at - 1) : at + 2]
+    return " ".join(p.plain for p in near if p.section_id == passages[at].section_id)
