@@ -137,6 +137,8 @@ def strong(problem: Problem, rng: random.Random) -> Iterator[Any]:
     yield {
         "say": "The core features come first and the rest is out of scope. " + " ".join(estimates(problem))
     }
+    opening = [item.says[0] for item in problem.items if item.phase == PHASES[0] and not item.asked]
+    yield {"say": " ".join(opening)}
     for phase in PHASES[1:]:
         if phase == "high-level":
             yield {"diagram": diagram(problem)}

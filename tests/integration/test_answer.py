@@ -9,7 +9,7 @@ from tutor.errors import LLMTimeout, QuestionError
 from tutor.llm.scripted import ScriptedModel
 from tutor.schema import Checked, Extracted, Finished, NotCovered, Rewritten
 
-TRUE = "A load balancer spreads requests over several servers."
+TRUE = "Horizontal scaling puts several servers behind a load balancer, so their capacities add up."
 QUESTION = "What does a load balancer do?"
 
 
