@@ -86,7 +86,7 @@ def test_a_reader_who_stops_during_the_reading_waits_less_than_two_seconds(model
     assert began and time.perf_counter() - began < 2
     began = time.perf_counter()
     assert "".join(model.stream([Message("user", "Say hi.")], max_tokens=4))
-    assert time.perf_counter() - began < 6
+    assert time.perf_counter() - began < 12
 
 
 def test_a_killed_server_is_an_error_then_a_restart(model):
