@@ -45,6 +45,7 @@ CALIBRATION_GROUPS = 12
 UNGROUPED = frozenset({"begin", "boolq", "cad_snli", "mnli"})
 """Sets that come as one group: all of them are trained on."""
 QUESTIONS = Path(__file__).parent / "questions"
+PREMISES = Path(__file__).parent / "premises"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def open_rows(
     share: float = 1.0,
     wanted: Callable[[Mapping[str, Any]], bool] = lambda item: True,
 ) -> Iterator[Row]:
-    """Rows of an open data file, capped and repeated by set; `share` (0..1) of each set."""
+    """Rows of an open data file, capped by set, `share` (0..1) of each; those in `repeats` are read whole, so often."""
     by_set: dict[str, list[Row]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         item = json.loads(line)
@@ -84,7 +85,8 @@ def open_rows(
         by_set.setdefault(item["set"], []).append(Row(item["premise"], item["hypothesis"], LABELS[label]))
     for name, rows in sorted(by_set.items()):
         rng.shuffle(rows)
-        yield from rows[: int(share * caps.get(name, len(rows)))] * repeats.get(name, 1)
+        kept = len(rows) if name in repeats else int(share * caps.get(name, len(rows)))
+        yield from rows[:kept] * repeats.get(name, 1)
 
 
 def shortened(row: Row, idf: Callable[[str], float]) -> Row:
@@ -203,6 +205,38 @@ def question_rows(
         else:
             for i in dict.fromkeys([*own[:2], int(near[0])]):
                 yield Row(around(found, i), case["question"], UNSUPPORTED)
+
+
+def premise_rows(
+    documents: Sequence[Document], embedder: SentenceEmbedder, rng: random.Random
+) -> Iterator[Row]:
+    """Questions that take something for granted, and what they take for granted as a claim, beside the sentence that
+    carries or denies it (with its neighbours or alone), and beside the section's other near sentences; questions that
+    only seem to be answered."""
+    held = {s.id: passages(s) for d in documents for s in d.sections if not held_out(s.id)}
+    vectors = {key: embedder.embed([p.plain for p in found]) for key, found in held.items() if found}
+    cases = [json.loads(line) for file in sorted(PREMISES.glob("*.jsonl")) for line in file.read_text().splitlines()]
+    for case, vector in zip(cases, embedder.embed([case["question"] for case in cases]), strict=True):
+        found = held[case["section"]]
+        near = [int(i) for i in np.argsort(-(vectors[case["section"]] @ vector), kind="stable")]
+        if case.get("near_miss"):
+            for i in near[:2]:
+                yield Row(around(found, i), case["question"], UNSUPPORTED)
+            continue
+        at = next((i for i, p in enumerate(found) if plain(case["sentence"]) in plain(p.plain)), None)
+        if at is None:
+            continue
+        label = SUPPORTED if case["held"] else CONTRADICTED
+        yield Row(around(found, at), case["question"], label)
+        yield Row(around(found, at) if rng.random() < 0.5 else found[at].plain, case["claim"], label)
+        far = [i for i in near if abs(i - at) > 3]
+        for i in far[-1:]:
+            yield Row(around(found, i), rng.choice((case["question"], case["claim"])), UNSUPPORTED)
+
+
+def plain(text: str) -> str:
+    """Letters and digits only, in lower case."""
+    return re.sub(r"[\W_]+", " ", text).strip().lower()
 
 
 def graded_rows(path: Path, rng: random.Random) -> Iterator[Row]:

@@ -32,6 +32,7 @@ from evals.verifier.rows import (
     open_rows,
     opposites,
     planted_rows,
+    premise_rows,
     question_rows,
     shortened,
     spoken_rows,
@@ -53,9 +54,10 @@ BATCH_TOKENS = 3_200
 class Stage:
     """What one run reads: rows taken of each set at most and how often, and how fast it learns.
 
-    `share` (0..1) of every open set is read; `planted` are seeds; `spoken` counts pairs per statement; `asked` is
-    the share of planted claims that are also put as questions; `answered` adds questions beside passages that answer
-    them or do not; `dropout` applies to all layers.
+    `share` (0..1) of every open set is read, all of those in `repeats`, and of the graded answers the share `graded`;
+    `planted` are seeds; `spoken` counts pairs per statement; `asked` is the share of planted claims that are also put
+    as questions; `answered` adds questions beside passages that answer them or do not; `premises` counts passes over the
+    questions that take something for granted; `dropout` applies to all layers.
     """
 
     rate: float
@@ -68,6 +70,8 @@ class Stage:
     spoken: int = 0
     asked: float = 0.0
     answered: bool = False
+    premises: int = 0
+    graded: float = 1.0
     dropout: float = 0.0
 
 
@@ -83,9 +87,14 @@ STAGES = {
         4e-5, {"mctest": 1_000, "boolq": 2_000}, {}, 0.12, (SEED + 4,), 1_000, opposites=1_000, spoken=2, asked=0.4,
         answered=True,
     ),
+    "fourth": Stage(
+        5e-5, {"mctest": 1_500, "boolq": 2_000},
+        {"fm2": 2, "wice": 2, "factcg": 1, "scifact": 1, "expertqa": 1}, 0.12, (SEED + 5,), 1_000,
+        opposites=1_000, spoken=1, asked=0.2, answered=True, premises=2, graded=0.4,
+    ),
 }  # fmt: skip
-"""The second reads more of what is hardest; the third adds what candidates say and what questions ask, and repeats
-some of the rest."""
+"""The second reads more of what is hardest; the third adds what candidates say and what questions ask, the fourth what
+questions take for granted; both repeat some of the rest."""
 log = logging.getLogger("train")
 
 
@@ -139,6 +148,7 @@ def rows_of(stage: Stage, args: argparse.Namespace, weights: torch.Tensor, token
 
     opened = list(open_rows(args.data / "train.jsonl", rng, stage.caps, stage.repeats, stage.share, wanted))
     graded = list(graded_rows(args.data / "grading_train.jsonl", rng))
+    graded = rng.sample(graded, int(stage.graded * len(graded)))
     planted = list(planted_rows(read_corpus(args.corpus), stage.planted, stage.asked, rng))
     made = list(swapped_words(opened, tokenizer.get_vocab(), weights, rng, stage.swapped))
     made += opposites(opened, rng, stage.opposites)
@@ -147,7 +157,10 @@ def rows_of(stage: Stage, args: argparse.Namespace, weights: torch.Tensor, token
     if stage.answered:
         folder = models.resolve("embedding", load_settings())
         questions += squad_rows(args.data / "train.jsonl")
-        questions += question_rows(read_corpus(args.corpus), SentenceEmbedder(lambda: folder, ""), rng)
+        embedder = SentenceEmbedder(lambda: folder, "")
+        questions += question_rows(read_corpus(args.corpus), embedder, rng)
+        for _ in range(stage.premises):
+            questions += premise_rows(read_corpus(args.corpus), embedder, rng)
     counts = (len(opened), len(graded), len(planted), len(made), len(spoken), len(questions))
     log.info("rows: open %d, graded %d, planted %d, swapped %d, spoken %d, questions %d", *counts)
     vocabulary = Vocabulary([words(row.passage) for row in rng.sample(opened, min(len(opened), 20_000))])
