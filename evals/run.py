@@ -210,11 +210,11 @@ def interviewed(tutor: Tutor) -> SetReport:
 
 
 def digest() -> str:
-    """What identifies the weights and the verifier."""
-    from tutor.verification.cross_encoder import WEIGHTS
-
-    held = hashlib.sha256((WEIGHTS / "calibration.json").read_bytes()).hexdigest()[:12]
-    return models.MODELS["default"].sha256[:12] + held
+    """What identifies the chat model, the verifier and the code that makes and checks an answer."""
+    package = Path(prompt.__file__).parents[1]
+    files = [*sorted((package / "answering").glob("*.py")), *sorted((package / "verification").rglob("*.[pj]*"))]
+    held = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return models.MODELS["default"].sha256[:12] + held[:12]
 
 
 def gate(entry: SetReport, before: dict[str, Any]) -> None:

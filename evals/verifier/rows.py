@@ -21,7 +21,7 @@ import torch
 
 from evals.verifier.planting import EVERYDAY_OPPOSITES, OPPOSITES, asked, held_out, pairs, swap
 from tutor.answering.evidence import around
-from tutor.corpus.blocks import passages
+from tutor.corpus.blocks import LINK, passages
 from tutor.interview.problem import load_problems
 from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.lexical import weighted_share, words
@@ -235,8 +235,8 @@ def premise_rows(
 
 
 def plain(text: str) -> str:
-    """Letters and digits only, in lower case."""
-    return re.sub(r"[\W_]+", " ", text).strip().lower()
+    """Letters and digits only, in lower case; of a link its words."""
+    return re.sub(r"[\W_]+", " ", LINK.sub(r"\1", text)).strip().lower()
 
 
 def graded_rows(path: Path, rng: random.Random) -> Iterator[Row]:

@@ -44,7 +44,7 @@ from tutor.corpus.read import read_corpus
 from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.lexical import Vocabulary, words
 from tutor.settings import load_settings
-from tutor.verification.cross_encoder import MAX_TOKENS
+from tutor.verification.cross_encoder import MAX_TOKENS, WEIGHTS, unpacked
 
 SEED = 20_26
 BATCH_TOKENS = 3_200
@@ -176,7 +176,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, default=Path("corpus"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="folder with the weights of the stage before")
+    parser.add_argument(
+        "--start", type=lambda text: Path(text).resolve(), help="folder of the stage before, or the shipped weights"
+    )
     parser.add_argument("--limit", type=int, default=0, help="rows, for a quick look")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -185,9 +187,11 @@ def main() -> None:
     folder = models.resolve("embedding", load_settings())
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(
-        args.start or folder, num_labels=3, hidden_dropout_prob=stage.dropout,
+        folder if args.start == WEIGHTS else args.start or folder, num_labels=3, hidden_dropout_prob=stage.dropout,
         attention_probs_dropout_prob=stage.dropout, attn_implementation="eager",
     )  # fmt: skip
+    if args.start == WEIGHTS:
+        model.load_state_dict(unpacked(WEIGHTS / "verifier.safetensors"))
     rows = rows_of(stage, args, model.get_input_embeddings().weight.detach(), tokenizer)
     train(model, tokenizer, rows, stage.rate, args.out)
     dev = list(open_rows(args.data / "dev.jsonl", random.Random(SEED)))

@@ -42,6 +42,8 @@ from tutor.verification.verifier import Verifier
 
 HITS = 8
 MAX_TOKENS = 200
+REPLACES = 0.6
+"""Cosine from which the guide's own sentence takes the place of a claim that it does not carry."""
 log = logging.getLogger(__name__)
 Connect = Callable[[], ChatModel]
 History = Sequence[tuple[str, str]]
@@ -59,6 +61,10 @@ class Citations:
         self._retriever = retriever
         self._numbers: dict[tuple[str, int, int], int] = {}
         self.all: list[Citation] = []
+
+    def has(self, passage: Passage) -> bool:
+        """Whether a passage was cited already."""
+        return (passage.path, passage.start, passage.end) in self._numbers
 
     def number(self, passage: Passage) -> int:
         """The citation number of a passage, given now if it is new."""
@@ -188,17 +194,17 @@ class Answerer:
                 buffer += delta
                 done, buffer = complete_sentences(buffer)
                 for text in done:
-                    checked = self._check(text, aligner, cited)
-                    kept.append(checked.sentence)
-                    yield checked
+                    for checked in self._check(text, aligner, cited):
+                        kept.append(checked.sentence)
+                        yield checked
                 if buffer.strip():
                     yield Drafted(buffer.strip())
             if cancelled():
                 turn.degraded = "Stopped: what the model had not finished is left out."
             elif buffer.strip() and re.search(r"[.!?:][\"')*`]*$", buffer.strip()):
-                checked = self._check(buffer.strip(), aligner, cited)
-                kept.append(checked.sentence)
-                yield checked
+                for checked in self._check(buffer.strip(), aligner, cited):
+                    kept.append(checked.sentence)
+                    yield checked
             if not kept and turn.degraded is None:
                 turn.degraded = "Answered from the guide's own sentences: the model said nothing."
         except LLMError as error:
@@ -208,15 +214,22 @@ class Answerer:
         if turn.degraded:
             yield Degraded(turn.degraded)
 
-    def _check(self, text: str, aligner: Aligner, cited: Citations) -> Checked:
-        """One finished sentence with its verdict."""
+    def _check(self, text: str, aligner: Aligner, cited: Citations) -> Iterator[Checked]:
+        """One finished sentence with its verdict; where the guide does not carry it, its own nearest sentence follows."""
         bare = LIST_ITEM.sub("", text).strip()
         support = aligner.align(bare, self.retriever.embed(bare))
         if not support.supported:
-            return Checked(Sentence(bare, "unsupported", ()), ())
-        numbers = tuple(cited.number(aligner.passages[i]) for i in support.passages)
+            yield Checked(Sentence(bare, "unsupported", ()), ())
+        held = [aligner.passages[i] for i in support.passages]
+        said = bare
+        if not support.supported:
+            held = held[:1]
+            if support.similarity < REPLACES or not held or held[0].kind != "prose" or cited.has(held[0]):
+                return
+            said = shown(held[0].text)
+        numbers = tuple(cited.number(passage) for passage in held)
         new = tuple(citation for citation in cited.all if citation.n in numbers)
-        return Checked(Sentence(bare, "supported", numbers), new)
+        yield Checked(Sentence(said, "supported", numbers), new)
 
     def _stand_alone(self, question: str, history: History) -> str:
         """The question as it stands alone; history is used only where the gate says so."""

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tutor.corpus.blocks import Passage
 from tutor.retrieval.embedder import Vectors
@@ -16,13 +17,18 @@ from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
 from tutor.schema import Section, SectionHit
 
-SENTENCES = 4
+SENTENCES = 5
+"""Sentences shown at most."""
+FEATURES = ("similarity", "overlap", "leading section", "opens it", "place", "short", "length")
+WEIGHTS = (2.96, 3.94, 2.93, -0.73, -0.17, -0.65, 0.40)
+"""Of a logistic decision whether a sentence belongs to a good answer, from `evals/fit_extract.py`."""
+FLOOR = 3.5
+"""A sentence whose log odds lie further below the best one's is left out."""
+DANGLES = 0.5
+"""What a sentence loses whose first word points at one that is not shown; set by hand."""
 DANGLING = re.compile(r"^(?:it|this|that|these|those|they|then|here|both|such|the former|the latter)\b", re.I)
-NUMERIC = re.compile(
-    r"\b(?:how (?:many|much|long|big|large|fast|often)|what (?:percent|share|number))\b", re.I
-)
-WHEN = re.compile(r"\bwhen\b|\bshould\b", re.I)
-USE = re.compile(r"\b(?:use|suits?|fits?|when|choose|avoid|start)\b", re.I)
+REPEATS = 0.9
+"""Cosine from which two sentences say the same."""
 
 
 @dataclass(frozen=True)
@@ -52,44 +58,47 @@ def choose(
 ) -> list[int]:
     """Positions of the sentences to show, in reading order of the sections as ranked.
 
-    A sentence scores by similarity, by shared rare words, by the rank of its section and by
-    opening it; one that repeats a chosen sentence, or cannot stand alone, loses.
+    They are taken by `features`; one that repeats a chosen sentence is left out, and one that cannot stand alone loses
+    unless the sentence before it is shown too.
     """
     if not found.passages:
         return []
-    wanted = words(question)
-    rank = {section.id: i for i, section in enumerate(found.sections)}
-    opens = first_of_section(found)
-    scores = np.zeros(len(found.passages))
-    for i, passage in enumerate(found.passages):
-        overlap = retriever.vocabulary.overlap(wanted, words(passage.plain))
-        value = 0.6 * float(found.vectors[i] @ vector) + 0.35 * overlap
-        value -= 0.10 * rank[passage.section_id]
-        value += 0.14 * (i in opens and rank[passage.section_id] == 0)
-        value -= 0.12 * bool(DANGLING.match(passage.plain)) + 0.10 * (passage.kind != "prose")
-        value -= 0.2 * (len(passage.plain) < 30 or passage.plain.endswith(":"))
-        value += 0.08 * bool(NUMERIC.search(question) and re.search(r"\d", passage.plain))
-        value += 0.06 * bool(WHEN.search(question) and USE.search(passage.plain))
-        scores[i] = value
+    scores = features(question, vector, found, retriever) @ np.array(WEIGHTS)
+    points = np.array([bool(DANGLING.match(passage.plain)) for passage in found.passages])
+    floor = float(scores.max()) - FLOOR
     chosen: list[int] = []
-    floor = float(scores.max()) - 0.28
     while len(chosen) < limit:
-        best = int(np.argmax(scores))
-        if scores[best] < floor or scores[best] <= -1:
+        follows = np.array([i - 1 in chosen for i in range(len(scores))])
+        now = scores - DANGLES * (points & ~follows)
+        best = int(np.argmax(now))
+        if (now[best] < floor and chosen) or now[best] == -np.inf:
             break
         chosen.append(best)
-        repeated = found.vectors @ found.vectors[best]
-        scores = np.where(repeated > 0.9, -9.0, scores - 0.12 * np.maximum(repeated - 0.5, 0))
-        scores[best] = -9.0
+        scores[found.vectors @ found.vectors[best] > REPEATS] = -np.inf
+        scores[best] = -np.inf
     return sorted(chosen)
 
 
-def first_of_section(found: Candidates) -> set[int]:
-    """Positions of the sentences that open a section."""
-    seen: set[str] = set()
-    opens = set()
-    for i, passage in enumerate(found.passages):
-        if passage.section_id not in seen:
-            seen.add(passage.section_id)
-            opens.add(i)
-    return opens
+def features(question: str, vector: Vectors, found: Candidates, retriever: Retriever) -> NDArray[np.float64]:
+    """Evidence for each sentence, shape (n, 7) in the order of FEATURES: cosine to the question, idf share of the
+    question's words, whether its section leads the ranking, whether it opens that section, its place there (0, 0.2, ...
+    2), whether it is a fragment, and the log of its length in words.
+    """
+    wanted = words(question)
+    leading = found.sections[0].id
+    place: dict[str, int] = {}
+    rows = []
+    for passage, similarity in zip(found.passages, found.vectors @ vector, strict=True):
+        at = place.get(passage.section_id, 0)
+        place[passage.section_id] = at + 1
+        leads = passage.section_id == leading
+        rows.append(
+            (
+                float(similarity), retriever.vocabulary.overlap(wanted, words(passage.plain)), leads,
+                leads and at == 0, min(at / 5, 2.0), len(passage.plain) < 30 or passage.plain.endswith(":"),
+                np.log(1 + len(passage.plain.split())),
+            )
+        )  # fmt: skip
+    return np.array(rows, dtype=np.float64)
+
+

@@ -434,7 +434,7 @@ def bar(state: State, paused: bool) -> str:
         parts.append(
             f'<li class="{kind}" style="flex:{SHARES[phase]}"{" aria-current=step" if kind == "now" else ""}>'
             f'<span class="fill" style="width:{share:.0%}"></span>'
-            f"<b>{NAMES[phase]}</b> {budget / 60:.0f} min</li>"
+            f'<b>{NAMES[phase]}</b> <small>{budget / 60:.0f} min</small></li>'
         )
     left = max(0, state.minutes * 60 - int(state.clock_s))
     clock = f"{left // 60}:{left % 60:02}" + (" paused" if paused else " left")
