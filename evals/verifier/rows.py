@@ -26,7 +26,7 @@ from tutor.interview.problem import load_problems
 from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.lexical import weighted_share, words
 from tutor.schema import Document
-from tutor.verification.verifier import WINDOW_WORDS, gathered
+from tutor.verification.verifier import WINDOW_SIZE, gathered, size_of
 
 CONTRADICTED, NEUTRAL, SUPPORTED, UNSUPPORTED = 0, 1, 2, 3
 """The classes; UNSUPPORTED says "not class 2" where the data does not say which of the two."""
@@ -91,7 +91,7 @@ def open_rows(
 
 def shortened(row: Row, idf: Callable[[str], float]) -> Row:
     """The row with a long passage cut to the sentences that share most with the claim."""
-    if len(row.passage.split()) <= WINDOW_WORDS:
+    if size_of(row.passage) <= WINDOW_SIZE:
         return row
     wanted = set(words(row.claim))
     window = gathered(0, row.passage, lambda text: weighted_share(wanted, set(words(text)), idf))

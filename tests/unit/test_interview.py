@@ -1,6 +1,7 @@
 """Problems, cues, diagrams, the policy and the debrief, without any model."""
 
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,18 @@ def test_a_wording_that_comes_too_late_gives_way_to_the_template():
     probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
     slow = ScriptedModel(["Redirects should be fast, so where would the address come from?"], delay_s=0.4)
     assert Voice(lambda: slow).word(Move("probe", probe, item="cache"), "", SHORTENER.items) == probe
+
+
+def test_a_model_that_is_still_starting_is_not_waited_for():
+    probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
+
+    def starting() -> ScriptedModel:
+        time.sleep(4)
+        return ScriptedModel(["Redirects should be fast. Where would the address come from?"])
+
+    began = time.monotonic()
+    assert Voice(starting).word(Move("probe", probe, item="cache"), "", SHORTENER.items) == probe
+    assert time.monotonic() - began < 2.5
 
 
 def test_a_line_worded_ahead_still_may_not_leak():

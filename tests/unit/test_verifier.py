@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.verification.verifier import WINDOW_WORDS, sentences, windows
+from tutor.verification.verifier import WINDOW_SIZE, sentences, size_of, windows
 
 
 @given(st.text(max_size=400))
@@ -20,7 +20,7 @@ def test_a_long_passage_is_read_in_overlapping_windows():
         f"Sentence number {i} speaks about the thing called item{i} at some length." for i in range(80)
     )
     found = windows(0, passage)
-    assert len(found) > 3 and all(len(w.text.split()) <= WINDOW_WORDS for w in found)
+    assert len(found) > 3 and all(size_of(w.text) <= WINDOW_SIZE for w in found)
     assert found[0].spans[-1] == found[1].spans[0]
     covered = {span for w in found for span in w.spans}
     assert covered == set(sentences(passage))

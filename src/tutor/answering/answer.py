@@ -130,7 +130,7 @@ class Answerer:
         decision = coverage.decide(alone, hits, self.retriever, found.vectors @ vector, read)
         nearest = nearest_sections(hits)
         cited = Citations(self.retriever)
-        if decision.covered and (at := premise.denied(alone, found, self.retriever, self._verifier)) is not None:
+        if decision.covered and (at := premise.denied(alone, read)) is not None:
             said = shown(found.passages[at].text)
             turn.extract = (ExtractSentence(said, cited.number(found.passages[at])),)
             reply = f"The guide does not say so. It says: “{said}”"
@@ -232,17 +232,11 @@ class Answerer:
         yield Checked(Sentence(said, "supported", numbers), new)
 
     def _stand_alone(self, question: str, history: History) -> str:
-        """The question as it stands alone; history is used only where the gate says so."""
-        if not followup.needs_history(question, bool(history)):
+        """The question as it stands alone; the last one is put in only where this one leans on it."""
+        if not history:
             return question
         last = history[-1][0]
-        hits = self.retriever.search(last, 1)
-        if not hits:
-            return question
-        title = re.sub(r"^\d+\.\s+", "", hits[0].section.title)
-        name = followup.subject_of(last) or suggest.lower(followup.named(title, hits[0].section, last))
-        topic = followup.Topic(last, name)
-        return followup.rewrite(question, topic)
+        return followup.rewrite(question, last) if followup.leans(question, last, self.retriever) else question
 
     def _answer(
         self, turn: Turn, cited: Citations, timings: dict[str, float | None], reply: str = ""

@@ -37,14 +37,17 @@ GENERIC = frozenset(
 """Stems that name no topic: a short question made of them alone points at something unsaid."""
 FEATURES = (
     "sentence", "sentences", "overlap", "unknown", "score", "words", "answer", "second answer", "first overlap",
+    "foreign names", "read overlap", "rarest missing",
 )  # fmt: skip
 DECISIONS = (
-    ((2.46, 1.36, 5.19, -1.74, 5.85, 2.98, 0.0, 0.0, 0.0), -16.91),
-    ((1.41, 1.43, 2.19, 0.0, 2.65, 0.68, 0.58, 0.20, 2.83), -6.30),
+    ((2.46, 1.36, 5.19, -1.74, 5.85, 2.98, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -16.91),
+    ((1.41, 1.43, 2.19, 0.0, 2.65, 0.68, 0.58, 0.20, 2.83, 0.0, 0.0, 0.0), -6.30),
 )
 """Two logistic decisions on `features`, weights and bias each, from `evals/fit_coverage.py`: on retrieval alone, and
 with what the verifier reads. A question is covered when both say so: the first knows foreign subjects, the second
 near misses."""
+NAME = re.compile(r"(?<=[^.?!\s] )[A-Z][\w.+-]*|\b(?:\w*[a-z]|[A-Z])[A-Z][\w.+-]*|\b\w+[._-]\w[\w.+-]*|\b[a-z]+\d\w*")
+"""What looks like a name: a capital inside a sentence or a word, inner points, underscores, hyphens or digits."""
 UNDERSPECIFIED = "What is that about? Name the topic, and I can look it up."
 """The reply to a question that points at something nobody has mentioned."""
 
@@ -63,21 +66,27 @@ def features(
 ) -> list[float]:
     """Evidence that the guide answers: cosines of the best and the three best sentences, idf share of the
     question's words in the best of three sections, share of words the guide never uses, the ranking's score, the log
-    of the number of content words, the two highest log odds that a sentence answers, and the idf share in the first
-    section. `similar` are cosines of the leading sections' sentences.
+    of the number of content words, the two highest log odds that a sentence answers, the idf share in the first
+    section, the number of names that the guide never uses, the highest idf share in a passage read, and the highest idf
+    (tenths) of a known word that three leading sections lack. `similar` are cosines of the leading sections' sentences.
     """
-    content = words(question)
+    content, vocabulary = words(question), retriever.vocabulary
+    held = {word for hit in hits[:3] for word in words(hit.section.text)}
+    names = {word for name in NAME.findall(question) for word in words(name)}
     best = sorted((float(value) for value in similar), reverse=True)[:3] or [0.0]
     overlaps = [retriever.section_overlap(question, hit.section.id) for hit in hits[:3]]
     return [
         best[0],
         sum(best) / len(best),
         max(overlaps),
-        sum(not retriever.vocabulary.knows(word) for word in content) / max(1, len(content)),
+        sum(not vocabulary.knows(word) for word in content) / max(1, len(content)),
         hits[0].score,
         log(1 + min(len(content), 12)),
         *read.strongest(1),
         overlaps[0],
+        float(min(2, sum(not vocabulary.knows(name) for name in names))),
+        max((vocabulary.overlap(content, words(text)) for text in read.texts), default=0.0),
+        max((vocabulary.idf(word) for word in content if vocabulary.knows(word) and word not in held), default=0.0) / 10,
     ]
 
 

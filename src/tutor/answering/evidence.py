@@ -31,6 +31,8 @@ class Evidence:
     passages: tuple[int, ...]
     similar: tuple[float, ...]
     logits: NDArray[np.float64]
+    texts: tuple[str, ...] = ()
+    """What was read: each sentence with its neighbours."""
 
     def strongest(self, column: int) -> list[float]:
         """The two highest log odds of a column, -4.6 where there are fewer."""
@@ -46,9 +48,10 @@ def gather(question: str, vector: Vectors, found: Candidates, verifier: Verifier
             break
         if all(abs(i - other) > 1 for other in chosen):
             chosen.append(i)
-    read = verifier.read([(around(found.passages, i), question) for i in chosen])
+    texts = tuple(around(found.passages, i) for i in chosen)
+    read = verifier.read([(text, question) for text in texts])
     clear = np.clip(read[:, [0, 2]].astype(float), 0.01, 0.99)
-    return Evidence(tuple(chosen), tuple(float(similar[i]) for i in chosen), np.log(clear / (1 - clear)))
+    return Evidence(tuple(chosen), tuple(float(similar[i]) for i in chosen), np.log(clear / (1 - clear)), texts)
 
 
 def around(passages: Sequence[Passage], at: int) -> str:

@@ -1,15 +1,15 @@
-"""Does a question need its history, and what is it alone? A gate in code, then a rewrite.
+"""Does a question need its history, and what is it alone? A fitted decision, then a rewrite.
 
-Does not know retrieval; the topic of the conversation is handed in.
+The decision weighs how the question is worded against what retrieval finds for it alone and for it with its topic.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from math import log
 
 from tutor.retrieval.lexical import words
-from tutor.schema import Section
+from tutor.retrieval.retriever import Retriever
 
 POINTER = re.compile(
     r"\b(?:it|its|it's|they|them|their|this|that|these|those|the (?:former|latter|first one|second"
@@ -28,21 +28,18 @@ LOOSE = frozenset(
     " kind exampl altern option metric problem issu failur mode use case pro con rule kind best practic there".split()
 )
 """Stems of nouns that are always of something: a question that holds no other points back."""
-ASIDE = re.compile(
-    r"^and (?P<other>(?:an? |the )?[\w-]+(?: (?!for\b|with\b|in\b|on\b|to\b)[\w-]+){1,3})$", re.I
-)
-"""A follow-up that only names another subject: "and header versioning?"."""
 CLAUSE = re.compile(r"\b(?:that|this) (?:the|a|an|is|are|i|we|you|has|have|can)\b|\bso that\b", re.I)
 
 
-@dataclass(frozen=True)
-class Topic:
-    """What the conversation is about: the last question that stood alone and its section's title."""
-
-    question: str
-    title: str
-
-
+LEADING = re.compile(r"^(?:(?:and|but|so|ok(?:ay)?|then|also|what about|how about)\b[,\s]*)+", re.I)
+PRONOUN = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b|\b(there)$", re.I)
+FEATURES = (
+    "rule", "opener", "pointer", "content words", "words", "score", "overlap", "similarity", "rarity", "joint score",
+    "same topic",
+)  # fmt: skip
+WEIGHTS = (0.0,) * len(FEATURES)
+BIAS = 0.0
+"""Of a logistic decision on `features`, from `evals/fit_followup.py`."""
 SUBJECT = re.compile(
     r"^(?:(?:so|ok(?:ay)?|and|please|can you|could you)[,\s]+)*"
     r"(?:what(?:'s| is| are| does| do)|how (?:does|do|is|are)|explain(?: to me)?|describe|define|"
@@ -87,35 +84,65 @@ def needs_history(question: str, has_history: bool) -> bool:
     return len(before) < 2 or len(content) <= 3
 
 
-def rewrite(question: str, topic: Topic) -> str:
-    """The question with the topic put in for what it points at."""
+def features(question: str, last: str, retriever: Retriever) -> list[float]:
+    """Evidence, in the order of FEATURES, that a question leans on the one before it, `last`.
+
+    Of the wording: the rule of `needs_history`, an opening or a pointing word, the logs of the numbers of content words
+    and of all words. Of retrieval: the best section's score, the highest idf share of the question's words in a leading
+    section, the cosine of both questions, the sum of the idf of the question's words, the best score with the topic put
+    in, and whether the question alone leads to the topic of the last.
+    """
+    content, text = words(question), question.strip()
+    vector, before = retriever.embed(question), retriever.embed(last)
+    hits = retriever.search(question, 3, vector)
+    former = retriever.search(last, 1, before)
+    joint = retriever.search(rewrite(question, last), 1)
+    idf = retriever.vocabulary.idf
+    return [
+        float(needs_history(question, True)),
+        float(bool(OPENER.match(text))),
+        float(bool(POINTER.search(CLAUSE.sub(" ", text)))),
+        log(1 + len(content)),
+        log(1 + len(text.split())),
+        hits[0].score if hits else 0.0,
+        max((retriever.section_overlap(question, hit.section.id) for hit in hits), default=0.0),
+        float(vector @ before),
+        sum(idf(word) for word in content if retriever.vocabulary.knows(word)),
+        joint[0].score if joint else 0.0,
+        float(bool(hits and former) and chapter(hits[0].section.id) == chapter(former[0].section.id)),
+    ]
+
+
+def leans(question: str, last: str, retriever: Retriever) -> bool:
+    """Whether the question leans on the one before it."""
+    if not words(question):
+        return True
+    row = features(question, last, retriever)
+    return BIAS + sum(w * value for w, value in zip(WEIGHTS, row, strict=True)) >= 0
+
+
+def chapter(section_id: str) -> list[str]:
+    """The first two parts of a section's id: what it is about at large."""
+    return section_id.split("/")[:2]
+
+
+def rewrite(question: str, last: str) -> str:
+    """The question with what the last one was about put in for what it points at, or added to it."""
     text = question.strip().rstrip("?!. ")
-    title = topic.title
-    pointer = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b|\b(there)$", re.I)
+    subject = subject_of(last)
+    if subject and POINTER.search(CLAUSE.sub(" ", text)):
 
-    def name(match: re.Match[str]) -> str:
-        if match[2]:
-            return f"in {title}"
-        word = match[1].lower()
-        if word in {"its", "their"}:
-            return f"{title}'s"
-        return f"{title} is" if word == "it's" else title
+        def name(match: re.Match[str]) -> str:
+            if match[2]:
+                return f"in {subject}"
+            word = match[1].lower()
+            if word in {"its", "their"}:
+                return f"{subject}'s"
+            return f"{subject} is" if word == "it's" else subject
 
-    replaced, count = pointer.subn(name, text, count=1)
-    if count:
-        return f"{replaced}?"
-    if not words(text):
-        return f"{text or 'More'}: {title}?"
-    aside = ASIDE.match(text)
-    if aside and len(set(words(aside["other"])) - LOOSE) >= 2:
-        return f"What about {aside['other']}?"
-    bare = re.sub(r"^(?:and|but|so|ok(?:ay)?|then|also)[,\s]+", "", text, flags=re.I)
-    return f"{bare} ({title})?"
-
-
-def named(title: str, section: Section, question: str) -> str:
-    """The section's title as a topic; a plain title ("Benefits") takes its parent's name with it."""
-    if len(section.heading_path) > 1 and not set(words(title)) & set(words(question)):
-        parent = re.sub(r"^\d+\.\s+", "", section.heading_path[-2]).rstrip("?")
-        return f"{parent}: {title.rstrip('?').lower()}"
-    return title.rstrip("?")
+        replaced, count = PRONOUN.subn(name, text, count=1)
+        if count:
+            return f"{replaced}?"
+    topic = subject or " ".join(word for word in re.findall(r"[\w/+.-]+", last) if words(word)) or last.strip()
+    bare = LEADING.sub("", text)
+    return f"{bare} ({topic})?" if bare else f"{text or 'More'}: {topic}?"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -39,6 +40,7 @@ class Voice:
         self._connect = connect
         self._kept = {} if kept is None else kept
         self._speaking = 0
+        self._lock = threading.Lock()
 
     def word(self, move: Move, candidate: str, hidden: Sequence[CheckItem]) -> str:
         """The text of a move; `hidden` are the items it must not give away."""
@@ -63,16 +65,27 @@ class Voice:
                 self._kept[line] = text
 
     def _now(self, move: Move) -> str:
-        """The wording where it comes in time, else nothing."""
+        """The wording where it comes in time, else nothing; a model that is still starting is not waited for."""
         began = time.monotonic()
-        self._speaking += 1
-        try:
-            return self._asked(move.says, lambda: time.monotonic() - began > DEADLINE_S)
-        except LLMError as error:
-            log.warning("interviewer's wording: %s", error)
-            return ""
-        finally:
-            self._speaking -= 1
+        said: list[str] = []
+
+        def ask() -> None:
+            try:
+                said.append(self._asked(move.says, lambda: time.monotonic() - began > DEADLINE_S))
+            except LLMError as error:
+                log.warning("interviewer's wording: %s", error)
+            finally:
+                self._count(-1)
+
+        self._count(1)
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(DEADLINE_S + 0.1)
+        return said[0] if said else ""
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._speaking += change
 
     def _asked(self, line: str, cancelled: Callable[[], bool]) -> str:
         assert self._connect is not None

@@ -31,8 +31,10 @@ FEATURES = (
 )  # fmt: skip
 NUMBERS_OFF = 0.3
 """What is left of a probability where a number of the claim does not stand in the passage: never enough to support."""
-WINDOW_WORDS = 200
-"""Longer passages are read in windows of about this many words."""
+PIECE = re.compile(r"\w{1,7}|[^\w\s]")
+"""About one token of the cross-encoder's; code and tables have two or three to a word."""
+WINDOW_SIZE = 250
+"""Longer passages are read in windows of about this many tokens, so that none is cut when it is read with a claim."""
 MAX_WINDOWS = 4
 """Windows read per claim: those that share most with it."""
 SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[.!?]\S*")
@@ -236,7 +238,7 @@ class Verifier:
         wanted = set(words(claim))
         if len(found) > MAX_WINDOWS:
             found = sorted(found, key=lambda w: -self._share(wanted, w.text))[:MAX_WINDOWS]
-        long = [i for i, passage in enumerate(passages) if len(passage.split()) > WINDOW_WORDS]
+        long = [i for i, passage in enumerate(passages) if size_of(passage) > WINDOW_SIZE]
         return found + [gathered(i, passages[i], partial(self._share, wanted)) for i in long[:MAX_WINDOWS]]
 
 
@@ -246,12 +248,17 @@ def gathered(number: int, passage: str, share: Callable[[str], float]) -> Window
     kept: list[int] = []
     size = 0
     for i in sorted(range(len(spans)), key=lambda i: -share(passage[spans[i][0] : spans[i][1]])):
-        size += len(passage[spans[i][0] : spans[i][1]].split())
-        if kept and size > WINDOW_WORDS:
+        size += size_of(passage[spans[i][0] : spans[i][1]])
+        if kept and size > WINDOW_SIZE:
             break
         kept.append(i)
     chosen = tuple(spans[i] for i in sorted(kept))
     return Window(number, chosen, " ".join(passage[a:b] for a, b in chosen))
+
+
+def size_of(text: str) -> int:
+    """About how many tokens a text has."""
+    return len(PIECE.findall(text))
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -270,14 +277,14 @@ def windows(number: int, passage: str) -> list[Window]:
     if not passage.strip():
         return []
     spans = sentences(passage)
-    if len(passage.split()) <= WINDOW_WORDS:
+    if size_of(passage) <= WINDOW_SIZE:
         return [Window(number, tuple(spans), passage)]
     found, first = [], 0
     while first < len(spans):
         last = first
         while (
             last + 1 < len(spans)
-            and len(passage[spans[first][0] : spans[last + 1][1]].split()) <= WINDOW_WORDS
+            and size_of(passage[spans[first][0] : spans[last + 1][1]]) <= WINDOW_SIZE
         ):
             last += 1
         found.append(
