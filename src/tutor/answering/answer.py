@@ -130,7 +130,7 @@ class Answerer:
         decision = coverage.decide(alone, hits, self.retriever, found.vectors @ vector, read)
         nearest = nearest_sections(hits)
         cited = Citations(self.retriever)
-        if decision.covered and (at := premise.denied(alone, read)) is not None:
+        if decision.covered and (at := premise.denied(alone, found, self.retriever, self._verifier)) is not None:
             said = shown(found.passages[at].text)
             turn.extract = (ExtractSentence(said, cited.number(found.passages[at])),)
             reply = f"The guide does not say so. It says: “{said}”"

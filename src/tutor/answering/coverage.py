@@ -41,7 +41,7 @@ FEATURES = (
 )  # fmt: skip
 DECISIONS = (
     ((2.46, 1.36, 5.19, -1.74, 5.85, 2.98, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -16.91),
-    ((1.41, 1.43, 2.19, 0.0, 2.65, 0.68, 0.58, 0.20, 2.83, 0.0, 0.0, 0.0), -6.30),
+    ((0.99, 0.66, -0.51, 0.0, 3.59, -0.46, 0.48, 0.28, 3.19, -2.63, -1.14, -0.68), -2.01),
 )
 """Two logistic decisions on `features`, weights and bias each, from `evals/fit_coverage.py`: on retrieval alone, and
 with what the verifier reads. A question is covered when both say so: the first knows foreign subjects, the second

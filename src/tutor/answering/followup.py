@@ -37,8 +37,8 @@ FEATURES = (
     "rule", "opener", "pointer", "content words", "words", "score", "overlap", "similarity", "rarity", "joint score",
     "same topic",
 )  # fmt: skip
-WEIGHTS = (0.0,) * len(FEATURES)
-BIAS = 0.0
+WEIGHTS = (1.62, 0.44, 0.57, -0.46, -1.12, -3.75, 1.21, -2.67, -0.19, 4.98, 1.41)
+BIAS = 0.71
 """Of a logistic decision on `features`, from `evals/fit_followup.py`."""
 SUBJECT = re.compile(
     r"^(?:(?:so|ok(?:ay)?|and|please|can you|could you)[,\s]+)*"

@@ -1,38 +1,54 @@
-"""Does a question take for granted what the guide denies? Decided on what the verifier reads.
+"""Does a "why" question take for granted what the guide denies? Decided on what the verifier reads.
 
-Does not know whether the guide covers the question.
+Only what a sentence of the guide plainly contradicts is corrected. Does not know whether the guide covers the question.
 """
 
 from __future__ import annotations
 
 import re
 
-from tutor.answering.evidence import Evidence
+import numpy as np
 
+from tutor.answering.extract import Candidates
+from tutor.retrieval.retriever import Retriever
+from tutor.verification.verifier import Verifier
+
+READ = 6
+"""Sentences of the leading sections that the premise is read against."""
 TAKEN = re.compile(
-    r"^(?:so |and |but )?(?:why|how come|since|given|because|if|when|as|now that|at which|at what|how much|how does|how do"
-    r"|what makes|which)\b"
-    r"|\b(?:is it because|since|given that|even though|so why|so how|if .{3,60}, (?:why|how|what|when))\b",
-    re.I,
+    r"^(?:so )?(?:why (?:is|are|does|do|did|can|should|must|was|were|would)|how come)\s+(.{8,160}?)\??$", re.I
 )
-"""A wording that takes something for granted."""
-FEATURES = ("denied", "second denied", "answered", "second answered", "taken")
-WEIGHTS = (0.0, 0.0, 0.0, 0.0, 0.0)
-BIAS = -1.0
-"""Of a logistic decision on `features`, from `evals/fit_premise.py`."""
+JUDGING = re.compile(
+    r"\b(?:not|never|bad|good|better|worse|hard|dangerous|wrong|only|useful|matter|need|n't|so)\b", re.I
+)
+DENIED, SPOKEN_FOR = 0.98, 0.2
+"""A premise is denied when the verifier reads a contradiction at least this sure in a sentence of the guide, and no
+sentence supports it more than that; set by `evals/fit_premise.py`."""
 
 
-def features(question: str, read: Evidence) -> list[float]:
-    """Evidence, in the order of FEATURES, that a question's premise is denied: the two highest log odds (±4.6) that a
-    sentence denies it, the two highest that one answers it, and whether its wording takes something for granted."""
-    return [*read.strongest(0), *read.strongest(1), float(bool(TAKEN.search(question)))]
+def premise(question: str) -> str | None:
+    """What a "why" question takes for granted, as a statement; None where that cannot be told."""
+    match = TAKEN.match(question.strip())
+    if not match or JUDGING.search(match[1]):
+        return None
+    return match[1][:1].upper() + match[1][1:] + "."
 
 
-def denied(question: str, read: Evidence) -> int | None:
+def against(
+    question: str, found: Candidates, retriever: Retriever, verifier: Verifier
+) -> tuple[int, float, float] | None:
+    """The sentence, by position, that contradicts a question's premise most, how surely (0..1), and the most support
+    that any sentence gives it; None where there is no premise to read."""
+    claim = premise(question)
+    if claim is None or not found.passages:
+        return None
+    near = np.argsort(-(found.vectors @ retriever.embed(claim)), kind="stable")[:READ].tolist()
+    read = verifier.read([(found.passages[i].plain, claim) for i in near])
+    worst = int(read[:, 0].argmax())
+    return near[worst], float(read[worst, 0]), float(read[:, 2].max())
+
+
+def denied(question: str, found: Candidates, retriever: Retriever, verifier: Verifier) -> int | None:
     """The sentence, by position, that denies what the question takes for granted; None where there is none."""
-    if not read.passages:
-        return None
-    row = features(question, read)
-    if BIAS + sum(w * value for w, value in zip(WEIGHTS, row, strict=True)) < 0:
-        return None
-    return read.passages[int(read.logits[:, 0].argmax())]
+    held = against(question, found, retriever, verifier)
+    return held[0] if held and held[1] >= DENIED and held[2] <= SPOKEN_FOR else None
