@@ -29,7 +29,7 @@ def test_whole_questions_stand_alone(question):
     ("When should I use it?", "When should I use write-behind?"),
     ("What are its costs?", "What are write-behind's costs?"),
     ("why?", "why (write-behind)?"),
-    ("What about data loss?", "data loss (write-behind)?"),
+    ("What about data loss?", "What about data loss (write-behind)?"),
     ("...", "More: write-behind?"),
 ])  # fmt: skip
 def test_the_topic_takes_the_pointers_place_or_is_added(question, alone):

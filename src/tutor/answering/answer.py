@@ -235,8 +235,7 @@ class Answerer:
         """The question as it stands alone; the last one is put in only where this one leans on it."""
         if not history:
             return question
-        last = history[-1][0]
-        return followup.rewrite(question, last) if followup.leans(question, last, self.retriever) else question
+        return followup.alone(question, history[-1][0], self.retriever)
 
     def _answer(
         self, turn: Turn, cited: Citations, timings: dict[str, float | None], reply: str = ""

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from math import log
 
+from tutor.answering import suggest
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
+from tutor.schema import Section
 
 POINTER = re.compile(
     r"\b(?:it|its|it's|they|them|their|this|that|these|those|the (?:former|latter|first one|second"
@@ -31,7 +33,11 @@ LOOSE = frozenset(
 CLAUSE = re.compile(r"\b(?:that|this) (?:the|a|an|is|are|i|we|you|has|have|can)\b|\bso that\b", re.I)
 
 
-LEADING = re.compile(r"^(?:(?:and|but|so|ok(?:ay)?|then|also|what about|how about)\b[,\s]*)+", re.I)
+ASIDE = re.compile(
+    r"^and (?P<other>(?:an? |the )?[\w-]+(?: (?!for\b|with\b|in\b|on\b|to\b)[\w-]+){1,3})$", re.I
+)
+"""A follow-up that only names another subject: "and header versioning?"."""
+LEADING = re.compile(r"^(?:(?:and|but|so|ok(?:ay)?|then|also)\b[,\s]*)+", re.I)
 PRONOUN = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b|\b(there)$", re.I)
 FEATURES = (
     "rule", "opener", "pointer", "content words", "words", "score", "overlap", "similarity", "rarity", "joint score",
@@ -126,10 +132,23 @@ def chapter(section_id: str) -> list[str]:
     return section_id.split("/")[:2]
 
 
-def rewrite(question: str, last: str) -> str:
-    """The question with what the last one was about put in for what it points at, or added to it."""
+def alone(question: str, last: str, retriever: Retriever) -> str:
+    """The question as it stands alone: with what the last one was about put in, where it leans on that.
+
+    A question that plainly points back gets a name for it, the section's where the last question does not name it
+    plainly; any other the content words of the last question.
+    """
+    if not leans(question, last, retriever):
+        return question
+    hits = retriever.search(last, 1) if needs_history(question, True) else []
+    return rewrite(question, last, named(hits[0].section, last) if hits else "")
+
+
+def rewrite(question: str, last: str, title: str = "") -> str:
+    """The question with what the last one was about put in for what it points at, or added to it; `title` is its name
+    where the last question does not name it plainly."""
     text = question.strip().rstrip("?!. ")
-    subject = subject_of(last)
+    subject = subject_of(last) or title
     if subject and POINTER.search(CLAUSE.sub(" ", text)):
 
         def name(match: re.Match[str]) -> str:
@@ -143,6 +162,18 @@ def rewrite(question: str, last: str) -> str:
         replaced, count = PRONOUN.subn(name, text, count=1)
         if count:
             return f"{replaced}?"
+    aside = ASIDE.match(text)
+    if title and aside and len(set(words(aside["other"])) - LOOSE) >= 2:
+        return f"What about {aside['other']}?"
     topic = subject or " ".join(word for word in re.findall(r"[\w/+.-]+", last) if words(word)) or last.strip()
     bare = LEADING.sub("", text)
     return f"{bare} ({topic})?" if bare else f"{text or 'More'}: {topic}?"
+
+
+def named(section: Section, question: str) -> str:
+    """A section's title as a topic; a plain title ("Benefits") takes its parent's name with it."""
+    title = re.sub(r"^\d+\.\s+", "", section.title).rstrip("?")
+    if len(section.heading_path) > 1 and not set(words(title)) & set(words(question)):
+        parent = re.sub(r"^\d+\.\s+", "", section.heading_path[-2]).rstrip("?")
+        title = f"{parent}: {title.lower()}"
+    return suggest.lower(title)
