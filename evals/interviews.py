@@ -22,6 +22,7 @@ from tutor.interview.room import Room, Said
 from tutor.interview.state import State
 from tutor.interview.statements import statements
 from tutor.tutor import Tutor
+from tutor.verification.verifier import sentences
 
 TOLD = ("answer", "tell", "curveball", "open")
 """Moves that say what the interviewer may say: facts on request, the fill after two hints, the scenario."""
@@ -94,12 +95,19 @@ def quantities_read(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
 
 
 def substance(tutor: Tutor, problems: Sequence[Problem]) -> dict[tuple[str, str], float]:
-    """How surely (0..1) the verifier finds what each item tells in the guide section that teaches it; keys are the
-    telling and the section, so that items which problems share are read once."""
+    """How surely (0..1) the verifier finds what each item tells in the guide section that teaches it: in the whole
+    section or in three sentences of it that follow each other, as claims of answers are read. Keys are the telling and
+    the section, so that items which problems share are read once."""
     texts = {section.id: section.text for section in tutor.sections()}
     wanted = list(dict.fromkeys((i.fill, i.section) for problem in problems for i in problem.all_items()))
-    read = tutor.verifier().verify_all([(fill, [texts[section]]) for fill, section in wanted])
+    read = tutor.verifier().verify_all([(fill, [texts[key], *threes(texts[key])]) for fill, key in wanted])
     return {key: found.score for key, found in zip(wanted, read, strict=True)}
+
+
+def threes(text: str) -> list[str]:
+    """Every three sentences of a text that follow each other."""
+    spans = sentences(text)
+    return [text[spans[i][0] : spans[min(i + 2, len(spans) - 1)][1]] for i in range(max(1, len(spans) - 2))]
 
 
 def accused(problem: Problem) -> list[str]:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 WORDED = ("probe", "follow_up", "challenge", "hint", "slow_down", "curveball")
 """Moves the model may word; facts, times and endings are said as they are."""
 MAX_TOKENS = 60
-DEADLINE_S = 1.3
+DEADLINE_S = 0.8
 """A wording that is not complete by then is not waited for: the template is said. What can be foreseen is worded
 ahead, without a deadline."""
 SYSTEM = (
