@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from evals.fit_ranking import cases
+from evals.fitted import show
 from tutor.answering import coverage, evidence, extract
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
@@ -55,9 +56,7 @@ def fit(x: NDArray[np.float64], y: NDArray[np.float64], names: list[str]) -> Non
         f" {np.mean(held_out[y == 0] < cut):.3f}"
     )
     model.fit(x, y)
-    for name, value in zip(names, model.coef_[0], strict=True):
-        print(f"  {name:<13} {value:+.2f}")
-    print(f"  bias          {float(model.intercept_[0]) - min(cut, 0.0):+.2f}")
+    show(names, model.coef_[0], float(model.intercept_[0]) - min(cut, 0.0))
 
 
 if __name__ == "__main__":

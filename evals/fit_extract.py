@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
 from evals.fit_ranking import cases
+from evals.fitted import show
 from tutor.answering import extract
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
@@ -41,8 +42,7 @@ def main() -> None:
             recall[i] = labels[i][best].sum() / wanted[i]
     print(f"n={len(rows)}; key sentences among the best {extract.SENTENCES}, {FOLDS} folds: {recall.mean():.3f}")
     model = LogisticRegression(max_iter=3000).fit(x, y)
-    for name, value in zip(extract.FEATURES, model.coef_[0], strict=True):
-        print(f"  {name:<15} {value:+.2f}")
+    show(extract.FEATURES, model.coef_[0])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from evals.fit_ranking import cases
+from evals.fitted import show
 from tutor.answering import followup
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
@@ -46,9 +47,7 @@ def main() -> None:
         f" {np.mean(held_out[y] > cut):.3f}; by the rule {x[y, 0].mean():.3f} where {x[~y, 0].mean():.3f}"
     )
     model.fit(x, y)
-    for name, value in zip(followup.FEATURES, model.coef_[0], strict=True):
-        print(f"  {name:<13} {value:+.2f}")
-    print(f"  bias          {float(model.intercept_[0]) - cut:+.2f}")
+    show(followup.FEATURES, model.coef_[0], float(model.intercept_[0]) - cut)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from sklearn.metrics import cohen_kappa_score, f1_score, roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from evals.fit_ranking import cases
+from evals.fitted import show
 from tutor.interview import matching
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
@@ -52,8 +53,7 @@ def items(tutor: Tutor) -> None:
         f" F1 {f1_score(y, found):.3f} kappa {cohen_kappa_score(y, found):.3f}"
     )
     model.fit(x, y)
-    for name, value in zip(matching.FEATURES, model.coef_[0], strict=True):
-        print(f"  {name:<14} {value:+.2f}")
+    show(matching.FEATURES, model.coef_[0])
     values = ", ".join(f"{value:.2f}" for value in model.coef_[0])
     print(f"WEIGHTS = ({values})\nBIAS = {float(model.intercept_[0]) - float(np.log(cut / (1 - cut))):.2f}")
 

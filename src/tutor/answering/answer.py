@@ -64,17 +64,22 @@ class Citations:
 
     def has(self, passage: Passage) -> bool:
         """Whether a passage was cited already."""
-        return (passage.path, passage.start, passage.end) in self._numbers
+        return place(passage) in self._numbers
 
     def number(self, passage: Passage) -> int:
         """The citation number of a passage, given now if it is new."""
-        key = (passage.path, passage.start, passage.end)
+        key = place(passage)
         if key not in self._numbers:
             section = self._retriever.section(passage.section_id)
             title = section.title if section else passage.section_id
             self._numbers[key] = len(self.all) + 1
             self.all.append(Citation(len(self.all) + 1, passage.section_id, title, *key, passage.text))
         return self._numbers[key]
+
+
+def place(passage: Passage) -> tuple[str, int, int]:
+    """Where a passage stands: file, start and end in characters."""
+    return passage.path, passage.start, passage.end
 
 
 @dataclass

@@ -23,13 +23,12 @@ READ = 3
 
 @dataclass(frozen=True)
 class Evidence:
-    """The sentences read, by position and most similar first, their cosines, and what the verifier reads in each.
+    """The sentences read, by position and most similar first, and what the verifier reads in each.
 
     `logits` has shape (n, 2): log odds, clipped to ±4.6, that the question is denied and that it is answered.
     """
 
     passages: tuple[int, ...]
-    similar: tuple[float, ...]
     logits: NDArray[np.float64]
     texts: tuple[str, ...] = ()
     """What was read: each sentence with its neighbours."""
@@ -51,7 +50,7 @@ def gather(question: str, vector: Vectors, found: Candidates, verifier: Verifier
     texts = tuple(around(found.passages, i) for i in chosen)
     read = verifier.read([(text, question) for text in texts])
     clear = np.clip(read[:, [0, 2]].astype(float), 0.01, 0.99)
-    return Evidence(tuple(chosen), tuple(float(similar[i]) for i in chosen), np.log(clear / (1 - clear)), texts)
+    return Evidence(tuple(chosen), np.log(clear / (1 - clear)), texts)
 
 
 def around(passages: Sequence[Passage], at: int) -> str:
