@@ -221,7 +221,7 @@ def gate(entry: SetReport, before: dict[str, Any]) -> None:
     """Note what regressed: a broad drop against the baseline, or one case that breaks a hard rule."""
     old = before.get("cases", {}).get(entry.name, {})
     for metric in entry.metrics:
-        now = {s.case: v for s in entry.scores if (v := s.values.get(metric.name)) is not None}
+        now = kept_values(entry, metric.name)
         if metric.name in old:
             dropped, worse = broad_drop(old[metric.name], now, metric.at_least)
             entry.worse[metric.name] = worse
@@ -235,13 +235,19 @@ def gate(entry: SetReport, before: dict[str, Any]) -> None:
 
 def baseline(reports: Sequence[SetReport]) -> dict[str, dict[str, dict[str, float]]]:
     """The figures of each case, by set and metric; timings are left out."""
-    kept: dict[str, dict[str, dict[str, float]]] = {}
-    for entry in reports:
-        for score in entry.scores:
-            for key, value in score.values.items():
-                if value is not None and not key.endswith(" ms"):
-                    kept.setdefault(entry.name, {}).setdefault(key, {})[score.case] = round(value, 4)
-    return kept
+    return {
+        entry.name: {
+            metric.name: held
+            for metric in entry.metrics
+            if not metric.name.endswith(" ms") and (held := kept_values(entry, metric.name))
+        }
+        for entry in reports
+    }
+
+
+def kept_values(entry: SetReport, name: str) -> dict[str, float]:
+    """A metric by case, as exact as a baseline holds it: a third must not be worse than its own four digits."""
+    return {s.case: round(v, 4) for s in entry.scores if (v := s.values.get(name)) is not None}
 
 
 def reloaded(entry: dict[str, Any]) -> SetReport:
