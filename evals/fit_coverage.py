@@ -32,7 +32,7 @@ def main() -> None:
 
     def row(question: str) -> list[float]:
         vector = retriever.embed(question)
-        hits = retriever.search(question, 8, vector)
+        hits = retriever.search(question, 8)
         found = extract.candidates(retriever, hits)
         read = evidence.gather(question, vector, found, tutor.verifier())
         return coverage.features(question, hits, retriever, found.vectors @ vector, read)

@@ -27,7 +27,7 @@ def main() -> None:
     rows, labels, wanted = [], [], []
     for case in cases("dev_keys"):
         vector = retriever.embed(case["question"])
-        found = extract.candidates(retriever, retriever.search(case["question"], 8, vector))
+        found = extract.candidates(retriever, retriever.search(case["question"], 8))
         keys = {(key["section"], key["sentence"]) for key in case["keys"]}
         rows.append(extract.features(case["question"], vector, found, retriever))
         labels.append(np.array([(p.section_id, p.plain) in keys for p in found.passages]))

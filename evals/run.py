@@ -18,10 +18,11 @@ from typing import Any
 
 from evals import report
 from evals.cases import GATING, load
-from evals.interviews import INTERVIEW_SCORERS, voiced
+from evals.interviews import voiced
 from evals.metrics import Metric, agreement, broad_drop, mean, pair_metrics
 from evals.report import SetReport
-from evals.scorers import SCORERS, Case, Score
+from evals.scorers import SCORERS, Score
+from evals.workers import score_all
 from tutor import models
 from tutor.answering import prompt
 from tutor.errors import SetupError, TutorError
@@ -54,6 +55,9 @@ HARD = {
 """A single case that breaks one of these fails the run."""
 DEFECTS_BAR = 0.90
 ITEMS_BAR, KAPPA_BAR = 0.85, 0.75
+NOTES = {"retrieval": ["precision of verbatim sentences is checked against the guide's file itself"]}
+JOBS = 2
+"""Processes unless told otherwise: a learner's two cores."""
 VOICED = ("url-shortener", "news-feed", "payment-system")
 """Problems whose interviews are worded by the model with --model."""
 DRAFTED = 60
@@ -69,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             held = json.loads(args.rescore.read_text(encoding="utf-8"))
             reports = [reloaded(entry) for entry in held["sets"]]
         else:
-            reports = run(args.sets or list(GATING), args.model)
+            reports = run(args.sets or list(GATING), args.model, args.jobs)
         before = json.loads(args.baseline.read_text(encoding="utf-8")) if args.baseline.is_file() else {}
     except (ValueError, OSError, SetupError) as error:
         print(error, file=sys.stderr)
@@ -103,42 +107,34 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--baseline", type=Path, default=BASELINE)
     parser.add_argument("--write-baseline", action="store_true", help="keep these figures as the baseline")
     parser.add_argument("--model", action="store_true", help="also judge answers of the chat model")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="processes that score")
     parser.add_argument("--rescore", type=Path, help="judge an old --json output again, generating nothing")
     return parser.parse_args(arguments)
 
 
-def run(names: Sequence[str], use_llm: bool) -> list[SetReport]:
-    """Score the sets one after the other.
+def run(names: Sequence[str], use_llm: bool, jobs: int = JOBS) -> list[SetReport]:
+    """Score the sets, spread over processes.
 
     Raises:
         ValueError: there is no such set.
         TutorError: the tutor cannot run.
     """
-    tutor = Tutor(load_settings(), build_missing=True)
     cases = {name: load(name) for name in names}
+    tutor = Tutor(load_settings(), build_missing=True)
     try:
         tutor.load()
-        reports = [scored(tutor, name, held) for name, held in cases.items()]
+        tutor.prepare_interviews()
+        reports = [
+            SetReport(name, metrics_of(name, scores), scores, notes=NOTES.get(name, [])[:], seconds=seconds)
+            for name, (scores, seconds) in score_all(cases, jobs).items()
+        ]
         if use_llm:
             judge = next((r for r in reports if r.name == "pairs"), None)
-            reports.append(with_model(tutor, judge or scored(tutor, "pairs", load("pairs"))))
+            reports.append(with_model(tutor, judge or run(["pairs"], False, jobs)[0]))
             reports.append(interviewed(tutor))
         return reports
     finally:
         tutor.close()
-
-
-def scored(tutor: Tutor, name: str, cases: Sequence[Case]) -> SetReport:
-    """One set."""
-    began = time.monotonic()
-    if name in INTERVIEW_SCORERS:
-        scores = INTERVIEW_SCORERS[name](tutor, cases)
-    else:
-        scores = SCORERS[name](tutor, cases, False)
-    found = SetReport(name, metrics_of(name, scores), scores, seconds=time.monotonic() - began)
-    if name == "retrieval":
-        found.notes.append("precision of verbatim sentences is checked against the guide's file itself")
-    return found
 
 
 def metrics_of(name: str, scores: Sequence[Score]) -> list[Metric]:
@@ -212,7 +208,10 @@ def interviewed(tutor: Tutor) -> SetReport:
 def digest() -> str:
     """What identifies the chat model, the verifier and the code that makes and checks an answer."""
     package = Path(prompt.__file__).parents[1]
-    files = [*sorted((package / "answering").glob("*.py")), *sorted((package / "verification").rglob("*.[pj]*"))]
+    files = [
+        *sorted((package / "answering").glob("*.py")),
+        *sorted((package / "verification").rglob("*.[pj]*")),
+    ]
     held = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     return models.MODELS["default"].sha256[:12] + held[:12]
 

@@ -34,6 +34,7 @@ from tutor.llm.base import ChatModel
 from tutor.llm.connect import connect
 from tutor.retrieval import index as indexing
 from tutor.retrieval.embedder import SentenceEmbedder
+from tutor.retrieval.kept import KeptVectors
 from tutor.retrieval.retriever import Retriever
 from tutor.schema import Event, Section, SectionHit
 from tutor.settings import PROJECT, Settings
@@ -70,6 +71,7 @@ class Tutor:
         self.embedder = SentenceEmbedder(
             lambda: models.resolve("embedding", settings), models.MODELS["embedding"].sha256
         )
+        self._kept = KeptVectors(settings.home / "vectors", self.embedder)
 
     @property
     def index_dir(self) -> Path:
@@ -190,10 +192,13 @@ class Tutor:
         """
         with self._lock:
             if self._problems is None:
-                corpus = self.settings.corpus
-                tried = [corpus / "problems", corpus.parent / "problems", PROJECT / "corpus" / "problems"]
-                self._problems = load_problems(next((f for f in tried if f.is_dir()), tried[-1]))
+                self._problems = load_problems(self._own_problems() or PROJECT / "corpus" / "problems")
             return self._problems
+
+    def _own_problems(self) -> Path | None:
+        """The folder of problems in or beside the corpus; None where the guide's are used."""
+        corpus = self.settings.corpus
+        return next((f for f in (corpus / "problems", corpus.parent / "problems") if f.is_dir()), None)
 
     def problem(self, key: str) -> Problem:
         """One problem.
@@ -242,9 +247,25 @@ class Tutor:
         """Reads the turns of a problem's interviews; made once per problem."""
         with self._lock:
             if problem.id not in self._readers:
-                folder = self.settings.home / "vectors"
-                self._readers[problem.id] = Reader(problem, self.embedder, self._encoder, folder)
+                self._readers[problem.id] = Reader(problem, self.embedder, self._encoder, self._kept)
             return self._readers[problem.id]
+
+    def prepare_interviews(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Embed what every problem's interviews are read by, where that is not kept yet; returns the number of problems.
+
+        A corpus without problems of its own is left to the first interview.
+
+        Raises:
+            TutorError: a problem file is wrong, or the embedding model is missing.
+        """
+        problems = self.problems() if self._own_problems() else {}
+        for done, problem in enumerate(problems.values(), 1):
+            if self._closed:
+                break
+            self.reader(problem).prepare()
+            if progress:
+                progress(done, len(problems))
+        return len(problems)
 
     def _prepare_reader(self, reader: Reader) -> None:
         try:

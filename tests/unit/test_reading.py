@@ -8,7 +8,7 @@ from tutor.interview.matching import FEATURES, denied, features
 from tutor.interview.problem import Fact
 from tutor.interview.scoping import FactFinder
 from tutor.interview.statements import echoed, pairs, statements
-from tutor.retrieval.kept import kept_vectors
+from tutor.retrieval.kept import KeptVectors
 
 AXES = {"users": 0, "latency": 1, "storage": 2}
 
@@ -67,14 +67,16 @@ def test_a_question_gets_its_fact_and_one_that_none_answers_is_left():
     assert [statement.text for statement in left] == ["Which storage do you prefer?"]
 
 
-def test_vectors_are_kept_and_a_damaged_file_is_computed_again(tmp_path):
+def test_a_vector_is_computed_once_and_a_damaged_file_is_computed_again(tmp_path):
     axes = Axes()
-    first = kept_vectors(tmp_path, ["users", "latency"], axes)
-    assert (kept_vectors(tmp_path, ["users", "latency"], axes) == first).all() and axes.calls == 1
+    first = KeptVectors(tmp_path, axes)(["users", "latency"])
+    again = KeptVectors(tmp_path, axes)
+    assert (again(["latency", "users"]) == first[::-1]).all() and axes.calls == 1
+    assert again(["users", "storage"]).shape == (2, 4) and axes.calls == 2
     (file,) = tmp_path.glob("*.npz")
     file.write_bytes(b"PK\x03\x04 broken")
-    assert (kept_vectors(tmp_path, ["users", "latency"], axes) == first).all() and axes.calls == 2
-    assert kept_vectors(tmp_path, ["storage"], axes).shape == (1, 4) and axes.calls == 3
+    assert (KeptVectors(tmp_path, axes)(["users", "latency"]) == first).all() and axes.calls == 3
+    assert KeptVectors(tmp_path, axes)([]).shape == (0, 4)
 
 
 def test_the_evidence_is_in_the_order_of_its_names_and_finite():

@@ -126,7 +126,7 @@ class Answerer:
         yield Rewritten(alone, alone != asked)
         searched = time.perf_counter()
         vector = self.retriever.embed(alone)
-        hits = self.retriever.search(alone, HITS, vector)
+        hits = self.retriever.search(alone, HITS)
         timings["retrieve_ms"] = milliseconds(searched)
         yield Retrieved(tuple(hits), timings["retrieve_ms"] or 0.0)
         turn = Turn(asked, began, alone, hits)

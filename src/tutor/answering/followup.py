@@ -100,8 +100,8 @@ def features(question: str, last: str, retriever: Retriever) -> list[float]:
     """
     content, text = words(question), question.strip()
     vector, before = retriever.embed(question), retriever.embed(last)
-    hits = retriever.search(question, 3, vector)
-    former = retriever.search(last, 1, before)
+    hits = retriever.search(question, 3)
+    former = retriever.search(last, 1)
     joint = retriever.search(rewrite(question, last), 1)
     idf = retriever.vocabulary.idf
     return [

@@ -35,7 +35,9 @@ def index(
     """Build the index, or bring it up to date."""
     from tutor.tutor import Tutor
 
-    report = Tutor(settings(corpus)).index(rebuild=rebuild, progress=bar)
+    tutor = Tutor(settings(corpus))
+    report = tutor.index(rebuild=rebuild, progress=bar)
+    tutor.prepare_interviews(lambda done, total: bar("Preparing interviews", done, total))
     if as_json:
         typer.echo(json.dumps(asdict(report)))
         return

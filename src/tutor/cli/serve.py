@@ -34,11 +34,11 @@ def start(**flags: object) -> None:
     tutor = Tutor(chosen, build_missing=True)
 
     def load() -> None:
-        try:
-            tutor.load()
-            tutor.model()
-        except TutorError as error:
-            typer.echo(str(error), err=True)
+        for step in (tutor.load, tutor.model, tutor.prepare_interviews):
+            try:
+                step()
+            except TutorError as error:
+                typer.echo(str(error), err=True)
 
     threading.Thread(target=load, daemon=True).start()
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tutor.interview.cues import matches
 from tutor.interview.matching import ItemMatcher, Match, denied
@@ -16,8 +15,8 @@ from tutor.interview.problem import CheckItem, Estimate, Fact, Problem, RedFlag
 from tutor.interview.quantities import Quantity, quantities
 from tutor.interview.scoping import FactFinder
 from tutor.interview.statements import Statement, echoed, pairs, statements
-from tutor.retrieval.embedder import Embedder, Vectors
-from tutor.retrieval.kept import kept_vectors
+from tutor.retrieval.embedder import Embedder
+from tutor.retrieval.kept import KeptVectors
 from tutor.verification.cross_encoder import CrossEncoder
 
 VERB = re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE)\s+/")
@@ -90,14 +89,10 @@ def sizes(text: str) -> bool:
 
 
 class Reader:
-    """Reads turns of one problem's interviews; what it compares with is embedded once and kept in `folder`."""
+    """Reads turns of one problem's interviews; `kept` holds the vectors of what it compares with."""
 
-    def __init__(self, problem: Problem, embedder: Embedder, encoder: CrossEncoder, folder: Path) -> None:
+    def __init__(self, problem: Problem, embedder: Embedder, encoder: CrossEncoder, kept: KeptVectors) -> None:
         self.problem = problem
-
-        def kept(texts: Sequence[str]) -> Vectors:
-            return kept_vectors(folder, texts, embedder)
-
         self.matcher = ItemMatcher(problem.all_items(), kept, embedder.embed, encoder)
         self.facts = FactFinder(problem.facts, problem.unknown, kept, embedder.embed)
 

@@ -1,4 +1,4 @@
-"""Vectors of fixed texts, kept on disk so that they are computed once.
+"""Vectors of fixed texts, kept on disk so that each is computed once.
 
 Does not know what the texts are for. A file that is missing or damaged is computed again.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import threading
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,26 +20,50 @@ from tutor.retrieval.embedder import Embedder, Vectors
 log = logging.getLogger(__name__)
 
 
-def kept_vectors(folder: Path, texts: Sequence[str], embedder: Embedder) -> Vectors:
-    """Unit vectors of the texts in order, from `folder` where they were kept for the same texts and model."""
-    key = hashlib.sha256("\0".join((embedder.fingerprint, *texts)).encode()).hexdigest()[:24]
-    file = folder / f"{key}.npz"
-    try:
-        with np.load(file) as held:
-            vectors: Vectors = held["vectors"]
-        if len(vectors) == len(texts):
-            return vectors
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        log.warning("%s cannot be read and is computed again: %s", file, error)
-    vectors = embedder.embed(texts)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f"{key}.{os.getpid()}.part"
-        with draft.open("wb") as out:
-            np.savez(out, vectors=vectors)
-        draft.replace(file)
-    except OSError as error:
-        log.warning("vectors cannot be kept in %s: %s", folder, error)
-    return vectors
+class KeptVectors:
+    """Unit vectors by text in one file of a folder; safe to share between threads.
+
+    Processes that share the folder may each compute the same texts; whoever writes last is kept, and nothing is wrong.
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        name = hashlib.sha256(embedder.fingerprint.encode()).hexdigest()[:12]
+        self._file, self._embedder = folder / f"{name}.npz", embedder
+        self._lock = threading.Lock()
+        self._held: dict[str, Vectors] | None = None
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the texts in order, shape (len(texts), dims)."""
+        keys = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in texts]
+        with self._lock:
+            if self._held is None:
+                self._held = self._read()
+            missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._held}
+            if missing:
+                missing = dict(sorted(missing.items(), key=lambda pair: len(pair[1])))
+                self._held.update(zip(missing, self._embedder.embed(list(missing.values())), strict=True))
+                self._write()
+            if not keys:
+                return self._embedder.embed([])
+            return np.stack([self._held[key] for key in keys])
+
+    def _read(self) -> dict[str, Vectors]:
+        try:
+            with np.load(self._file) as held:
+                return dict(zip(held["keys"].tolist(), held["vectors"], strict=True))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.warning("%s cannot be read and is computed again: %s", self._file, error)
+            return {}
+
+    def _write(self) -> None:
+        assert self._held is not None
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            draft = self._file.with_suffix(f".{os.getpid()}.part")
+            with draft.open("wb") as out:
+                np.savez(out, keys=np.array(list(self._held)), vectors=np.stack(list(self._held.values())))
+            draft.replace(self._file)
+        except OSError as error:
+            log.warning("vectors cannot be kept in %s: %s", self._file.parent, error)

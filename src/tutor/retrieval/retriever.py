@@ -6,6 +6,7 @@ Does not know whether the guide answers the question; that is decided in `answer
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from tutor.retrieval.ranking import Evidence
 from tutor.schema import Chunk, ScoredChunk, Section, SectionHit
 
 POOL = 60
+KEPT = 64
+"""Queries whose vectors and scores are kept: a turn asks for the same ones again."""
 WEIGHTS = (0.34, 0.07, 0.64, 0.43, -0.11, 0.34, 0.71, -0.10, 0.16, 0.40, -0.00)
 """Weights of `ranking.FEATURES`."""
 
@@ -32,6 +35,8 @@ class Retriever:
         self._lexical = LexicalIndex(texts)
         self.evidence = Evidence(index, self._lexical)
         self._weights = np.array(WEIGHTS, dtype=np.float32)
+        self._scored = lru_cache(KEPT)(self._scored_now)
+        self._embedded = lru_cache(KEPT)(lambda text: embedder.embed([text])[0])
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -49,10 +54,10 @@ class Retriever:
 
     def embed(self, text: str) -> Vectors:
         """The unit vector of one text."""
-        vector: Vectors = self.embedder.embed([text])[0]
+        vector: Vectors = self._embedded(text)
         return vector
 
-    def search(self, query: str, k: int = 10, vector: Vectors | None = None) -> list[SectionHit]:
+    def search(self, query: str, k: int = 10) -> list[SectionHit]:
         """At most `k` sections with their best passages, best first; none for an empty query.
 
         Raises:
@@ -60,19 +65,23 @@ class Retriever:
         """
         if not query.strip() or k < 1:
             return []
-        vector = self.embed(query) if vector is None else vector
-        rows = self.rows(query, vector)
-        scores = rows @ self._weights
+        scores = self._scored(query)
         best = [self.index.sections[i] for i in np.argsort(-scores, kind="stable")[:k]]
-        found = self._passages(query, vector, {section.id for section in best})
+        found = self._passages(query, {section.id for section in best})
         return [
             SectionHit(section, float(scores[self._section_at[section.id]]), found[section.id])
             for section in best
             if found.get(section.id)
         ]
 
-    def rows(self, query: str, vector: Vectors) -> Vectors:
+    def _scored_now(self, query: str) -> Vectors:
+        """Every section's score."""
+        scores: Vectors = self.rows(query) @ self._weights
+        return scores
+
+    def rows(self, query: str) -> Vectors:
         """The sections' features for a query (see `ranking.FEATURES`)."""
+        vector = self.embed(query)
         dense = [
             (self._chunk_at[key], score)
             for key, score in self.index.store.query(vector, min(POOL, len(self.index.chunks)))
@@ -80,9 +89,9 @@ class Retriever:
         ]
         return self.evidence.rows(query, vector, dense)
 
-    def _passages(self, query: str, vector: Vectors, owners: set[str]) -> dict[str, tuple[ScoredChunk, ...]]:
+    def _passages(self, query: str, owners: set[str]) -> dict[str, tuple[ScoredChunk, ...]]:
         """Every chunk of the given sections with its scores, best first."""
-        wanted = words(query)
+        wanted, vector = words(query), self.embed(query)
         found: dict[str, list[ScoredChunk]] = defaultdict(list)
         for i, chunk in enumerate(self.index.chunks):
             if chunk.section_id in owners:
