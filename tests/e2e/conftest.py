@@ -58,6 +58,7 @@ class App:
 
 @pytest.fixture(scope="session")
 def app(settings, tutor):
+    tutor.reader(tutor.problem("url-shortener")).prepare()  # as `tutor index` does for the guide's own problems
     running = App(settings.home, settings.corpus)
     running.start()
     yield running

@@ -49,7 +49,7 @@ def test_an_interview_survives_a_reload(page, app):
     page.wait_for_selector("#ask textarea")
     page.get_by_role("tab", name="Interview").click()
     page.wait_for_function(
-        "() => document.querySelector('#talk').innerText.includes('One million pastes a day')"
+        "() => document.querySelector('#talk')?.innerText.includes('One million pastes a day')"
     )
     assert page.input_value("#notes textarea") == "ask about size"
 
