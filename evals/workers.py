@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from evals.interviews import INTERVIEW_SCORERS
 from evals.scorers import SCORERS, Case, Score
+from tutor.cli.index import bar
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
 
@@ -65,7 +65,7 @@ def score_all(sets: Mapping[str, Sequence[Case]], jobs: int) -> dict[str, Part]:
             for done, future in enumerate(as_completed(waiting), 1):
                 name, i = waiting[future]
                 held[name][i] = future.result()
-                note(done, len(waiting))
+                bar("Scoring", done, len(waiting))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -74,12 +74,3 @@ def score_all(sets: Mapping[str, Sequence[Case]], jobs: int) -> dict[str, Part]:
         name: ([s for part, _ in parts for s in part], sum(took for _, took in parts))
         for name, parts in found.items()
     }
-
-
-def note(done: int, total: int) -> None:
-    """Draw how many parts are done, where somebody is looking."""
-    if sys.stderr.isatty():
-        filled = 30 * done // total
-        end = "\n" if done == total else ""
-        sys.stderr.write(f"\rScoring [{'#' * filled}{'.' * (30 - filled)}] {done}/{total}{end}")
-        sys.stderr.flush()

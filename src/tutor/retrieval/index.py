@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ def build(
 
 
 def embed_missing(
-    texts: list[str], known: dict[str, Vectors], embedder: Embedder, progress: Progress | None
+    texts: Sequence[str], known: Mapping[str, Vectors], embedder: Embedder, progress: Progress | None
 ) -> Vectors:
     """Vectors of all texts; only those whose content is not known are computed."""
     keys = [key_of(text) for text in texts]

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tutor.retrieval.embedder import Embedder, Vectors
+from tutor.retrieval.index import embed_missing, key_of
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +35,17 @@ class KeptVectors:
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts in order, shape (len(texts), dims)."""
-        keys = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in texts]
         with self._lock:
             if self._held is None:
                 self._held = self._read()
-            missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._held}
-            if missing:
-                missing = dict(sorted(missing.items(), key=lambda pair: len(pair[1])))
-                self._held.update(zip(missing, self._embedder.embed(list(missing.values())), strict=True))
-                self._write()
-            if not keys:
+            if not texts:
                 return self._embedder.embed([])
-            return np.stack([self._held[key] for key in keys])
+            vectors = embed_missing(texts, self._held, self._embedder, None)
+            before = len(self._held)
+            self._held.update(zip(map(key_of, texts), vectors, strict=True))
+            if len(self._held) > before:
+                self._write()
+            return vectors
 
     def _read(self) -> dict[str, Vectors]:
         try:
