@@ -54,6 +54,19 @@ def test_an_interview_survives_a_reload(page, app):
     assert page.input_value("#notes textarea") == "ask about size"
 
 
+def test_an_interview_opens_and_goes_on_while_an_answer_is_being_written(page, app):
+    page.goto(app.url)
+    page.fill("#ask textarea", "How do read replicas scale reads, and what do they cost?")
+    page.press("#ask textarea", "Enter")
+    page.wait_for_selector('#chat .bot a[href*="#cite-"]')
+    page.get_by_role("tab", name="Interview").click()
+    page.get_by_text("URL shortener · easy").click()
+    page.click("#start")
+    page.wait_for_selector("#talk .bot")
+    page.get_by_role("button", name="Stop").wait_for(state="detached", timeout=60_000)
+    say(page, "How many URLs are shortened per month?", "100 million new links a month")
+
+
 def test_a_diagram_that_cannot_be_read_names_its_line_and_keeps_the_last(page, app):
     open_room(page, app)
     page.fill("#mermaid textarea", "flowchart LR\n A --> B")

@@ -54,6 +54,7 @@ class ChatPage:
         """The page as Gradio blocks."""
         with gr.Blocks(title="Tutor", analytics_enabled=False) as blocks:
             self.seen = gr.BrowserState({}, storage_key="tutor", secret=self.secret)
+            interview_seen = gr.BrowserState({}, storage_key="tutor-interview", secret=self.secret)
             self.chosen = gr.State("")
             gr.HTML(TITLE)
             with gr.Row(elem_id="main", equal_height=False):
@@ -62,7 +63,7 @@ class ChatPage:
                         self._side()
                         self._centre()
                     with gr.Tab("Interview"):
-                        self.room.build(blocks, self.seen)
+                        self.room.build(blocks, interview_seen, self.seen)
                 with gr.Column(scale=4, min_width=300):
                     self._panel()
             self._wire(blocks)
@@ -157,10 +158,11 @@ class ChatPage:
             self.tutor, self.store, str(seen.get("owner") or uuid.uuid4().hex), seen.get("conversation")
         )
         kept = {**seen, "owner": page.owner, "conversation": page.conversation}
-        box, state = gr.update(value="", submit_btn=False, stop_btn=True), kept
+        box = gr.update(value="", submit_btn=False, stop_btn=True)
         for messages in page.ask(question, standalone):
-            yield messages, box, state, gr.skip(), self.rewritten_as(page), page.standalone
-            box = state = gr.skip()
+            # What the browser keeps is sent whole each time: Gradio would patch a skip into the stored value itself.
+            yield messages, box, kept, gr.skip(), self.rewritten_as(page), page.standalone
+            box = gr.skip()
         kept["conversation"] = page.conversation
         yield gr.skip(), ASKING, kept, self.listed(kept), self.rewritten_as(page), page.standalone
 

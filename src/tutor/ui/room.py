@@ -56,9 +56,12 @@ class RoomPage:
         self.tutor, self.store = tutor, store
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def build(self, blocks: Any, seen: Any) -> None:
-        """The parts of the tab; `seen` is the browser's own state."""
-        self.seen = seen
+    def build(self, blocks: Any, seen: Any, chat_seen: Any) -> None:
+        """The parts of the tab; `seen` and `chat_seen` are what the browser keeps of the interview and of the chat.
+
+        They are apart, so that an answer that is still being written never overwrites the interview's.
+        """
+        self.seen, self.chat_seen = seen, chat_seen
         with gr.Column(visible=True, elem_id="setup") as self.setup:
             gr.Markdown(
                 "## Practise an interview\nPick a problem. The interviewer holds the scenario; you lead."
@@ -122,7 +125,7 @@ class RoomPage:
             self.wrong, self.notes, self.report, self.pause, self.past, self.problem, self.topic, self.from_, self.to,
         ]  # fmt: skip
         filters = [self.difficulty, self.topic]
-        blocks.load(self.restore, [self.seen], page, **WIRE)
+        blocks.load(self.restore, [self.seen, self.chat_seen], page, **WIRE)
         for picked in filters:
             picked.input(self.choices, filters, [self.problem], **WIRE)
         self.start.click(self.begin, [self.problem, self.level, self.minutes, self.seen], page, **WIRE)
@@ -156,9 +159,9 @@ class RoomPage:
         key = seen.get("interview")
         return self.store.get(str(seen.get("owner")), str(key)) if key else None
 
-    def restore(self, seen: dict[str, Any] | None) -> Any:
-        """The tab after a reload."""
-        seen = dict(seen or {})
+    def restore(self, seen: dict[str, Any] | None, chat_seen: dict[str, Any] | None) -> Any:
+        """The tab after a reload; interviews from when both were kept in one place belong to the chat's owner."""
+        seen = dict(seen or chat_seen or {})
         seen.setdefault("owner", uuid.uuid4().hex)
         return self.view(seen)
 
