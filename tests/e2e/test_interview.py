@@ -40,6 +40,16 @@ def test_an_interview_from_the_first_question_to_the_debrief(page, app):
     assert page.locator(".debrief svg.chart").count() >= 3
 
 
+def test_what_is_sent_while_the_interviewer_still_speaks_is_answered_afterwards(page, app):
+    open_room(page, app)
+    page.fill("#say textarea", "How many URLs are shortened per month?")
+    page.press("#say textarea", "Enter")
+    page.wait_for_function("() => document.querySelector('#say textarea').value === ''")
+    say(page, "How long do links live?", "five years")
+    text = page.inner_text("#talk")
+    assert text.index("per month?") < text.index("100 million new links") < text.index("links live?")
+
+
 def test_an_interview_survives_a_reload(page, app):
     open_room(page, app, "Pastebin · easy")
     say(page, "How many pastes per day do we expect?", "One million pastes a day")

@@ -115,7 +115,7 @@ class ChatPage:
         page = [self.chat, self.box, self.seen, self.list, self.rewritten_box, self.rewritten]
         asked = [self.box, self.seen]
         runs = [
-            self.box.submit(self.ask, asked, page, concurrency_limit=2, **WIRE),
+            self.box.submit(self.ask, asked, page, concurrency_limit=2, trigger_mode="always_last", **WIRE),
             self.chat.option_select(self.ask_option, [self.seen], page, concurrency_limit=2, **WIRE),
             self.chat.example_select(self.ask_option, [self.seen], page, concurrency_limit=2, **WIRE),
             self.chat.retry(self.retry, [self.seen], page, concurrency_limit=2, **WIRE),
@@ -158,6 +158,9 @@ class ChatPage:
             self.tutor, self.store, str(seen.get("owner") or uuid.uuid4().hex), seen.get("conversation")
         )
         kept = {**seen, "owner": page.owner, "conversation": page.conversation}
+        if not question.strip():
+            yield gr.skip(), ASKING, kept, gr.skip(), gr.skip(), gr.skip()
+            return
         box = gr.update(value="", submit_btn=False, stop_btn=True)
         for messages in page.ask(question, standalone):
             # What the browser keeps is sent whole each time: Gradio would patch a skip into the stored value itself.

@@ -130,7 +130,10 @@ class RoomPage:
             picked.input(self.choices, filters, [self.problem], **WIRE)
         self.start.click(self.begin, [self.problem, self.level, self.minutes, self.seen], page, **WIRE)
         self.past.input(self.open, [self.past, self.seen], page, **WIRE)
-        self.box.submit(self.say, [self.box, self.seen], page, concurrency_limit=2, **WIRE)
+        # Enter while the interviewer still speaks is kept for afterwards; by default it would be dropped.
+        self.box.submit(
+            self.say, [self.box, self.seen], page, concurrency_limit=2, trigger_mode="always_last", **WIRE
+        )
         self.hint.click(lambda seen: self.press("hint", seen), [self.seen], page, **WIRE)
         self.next.click(lambda seen: self.press("next_phase", seen), [self.seen], page, **WIRE)
         self.end.click(lambda seen: self.press("end", seen), [self.seen], page, **WIRE)
@@ -260,16 +263,14 @@ class RoomPage:
 
     def say(self, text: str, seen: dict[str, Any]) -> Iterator[Any]:
         """The candidate speaks: kept first, shown at once, then answered."""
-        if not text.strip():
-            yield self.view(seen)
-            return
-        record = self.record(seen)
+        record = self.record(seen) if text.strip() else None
         if record is None:
-            yield self.view(seen)
+            yield self.going_on(self.view(seen))
             return
         self.store.keep_draft(str(seen.get("owner")), record.id, text)
         waiting = [*messages(record.state), {"role": "user", "content": render.verbatim(text)}]
-        yield (*(gr.skip() for _ in range(5)), waiting, "", *(gr.skip() for _ in range(11)))
+        # What the browser keeps is sent whole: Gradio would patch a skip into the stored value itself.
+        yield (seen, *(gr.skip() for _ in range(4)), waiting, "", *(gr.skip() for _ in range(11)))
         yield self.act(seen, lambda room: room.say(text))
 
     def press(self, action: str, seen: dict[str, Any]) -> Any:
