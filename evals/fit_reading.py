@@ -55,7 +55,7 @@ def items(tutor: Tutor) -> None:
     model.fit(x, y)
     show(matching.FEATURES, model.coef_[0])
     values = ", ".join(f"{value:.2f}" for value in model.coef_[0])
-    print(f"WEIGHTS = ({values})\nBIAS = {float(model.intercept_[0]) - float(np.log(cut / (1 - cut))):.2f}")
+    print(f"COVERS = Logistic(({values}), {float(model.intercept_[0]) - float(np.log(cut / (1 - cut))):.2f})")
 
 
 def facts(tutor: Tutor) -> None:

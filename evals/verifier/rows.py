@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from evals.verifier.planting import EVERYDAY_OPPOSITES, OPPOSITES, asked, held_out, pairs, swap
+from evals.verifier.word_groups import SIBLINGS, SYNONYMS, exchanged, table
 from tutor.answering.evidence import around
 from tutor.corpus.blocks import LINK, passages
 from tutor.interview.problem import load_problems
@@ -146,6 +147,25 @@ def swapped_words(
             cut = " ".join(words[: max(4, spot)])
             yield Row(text, text if rng.random() < 0.6 else cut, SUPPORTED)
         made += 1
+
+
+def exchanged_words(sentences: Sequence[str], rng: random.Random, count: int) -> Iterator[Row]:
+    """A short sentence beside itself with a word that means the same (supported), with one of the same kind that does
+    not (not supported), and with one of each (not supported); three rows of each of `count` sentences."""
+    same, kind = table(SYNONYMS), table(SIBLINGS)
+    short = sorted({text for text in sentences if 5 <= len(text.split()) <= 30})
+    rng.shuffle(short)
+    made = 0
+    for text in short:
+        reworded, broken = exchanged(text, same, rng), exchanged(text, kind, rng)
+        if reworded is None or broken is None:
+            continue
+        yield Row(text, reworded, SUPPORTED)
+        yield Row(text, broken, UNSUPPORTED)
+        yield Row(reworded, broken, UNSUPPORTED) if rng.random() < 0.5 else Row(text, text, SUPPORTED)
+        made += 1
+        if made >= count:
+            return
 
 
 def spoken_rows(folder: Path, rng: random.Random, per_statement: int) -> Iterator[Row]:

@@ -27,6 +27,7 @@ from evals.verifier.rows import (
     UNGROUPED,
     UNSUPPORTED,
     Row,
+    exchanged_words,
     graded_rows,
     kept_for_calibration,
     open_rows,
@@ -57,7 +58,8 @@ class Stage:
     `share` (0..1) of every open set is read, all of those in `repeats`, and of the graded answers the share `graded`;
     `planted` are seeds; `spoken` counts pairs per statement; `asked` is the share of planted claims that are also put
     as questions; `answered` adds questions beside passages that answer them or do not; `premises` counts passes over the
-    questions that take something for granted; `dropout` applies to all layers.
+    questions that take something for granted; `exchanged` counts sentences with a word changed by hand-written groups;
+    `dropout` applies to all layers.
     """
 
     rate: float
@@ -71,6 +73,7 @@ class Stage:
     asked: float = 0.0
     answered: bool = False
     premises: int = 0
+    exchanged: int = 0
     graded: float = 1.0
     dropout: float = 0.0
 
@@ -92,9 +95,14 @@ STAGES = {
         {"fm2": 2, "wice": 2, "factcg": 1, "scifact": 1, "expertqa": 1}, 0.12, (SEED + 5,), 1_000,
         opposites=1_000, spoken=1, asked=0.2, answered=True, premises=2, graded=0.4,
     ),
+    "fifth": Stage(
+        4e-5, {"mctest": 1_000, "boolq": 2_000},
+        {"fm2": 2, "wice": 3, "factcg": 1, "scifact": 1, "expertqa": 1}, 0.12, (SEED + 6,), 1_500,
+        opposites=1_000, spoken=1, asked=0.15, answered=True, premises=1, exchanged=4_000, graded=0.3,
+    ),
 }  # fmt: skip
 """The second reads more of what is hardest; the third adds what candidates say and what questions ask, the fourth what
-questions take for granted; both repeat some of the rest."""
+questions take for granted, the fifth changed words; each repeats some of the rest."""
 log = logging.getLogger("train")
 
 
@@ -152,6 +160,8 @@ def rows_of(stage: Stage, args: argparse.Namespace, weights: torch.Tensor, token
     planted = list(planted_rows(read_corpus(args.corpus), stage.planted, stage.asked, rng))
     made = list(swapped_words(opened, tokenizer.get_vocab(), weights, rng, stage.swapped))
     made += opposites(opened, rng, stage.opposites)
+    if stage.exchanged:
+        made += exchanged_words([row.passage for row in opened + planted], rng, stage.exchanged)
     spoken = list(spoken_rows(args.corpus / "problems", rng, stage.spoken)) if stage.spoken else []
     questions: list[Row] = []
     if stage.answered:

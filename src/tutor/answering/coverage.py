@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import exp, log
+from math import log
 
 from tutor.answering.evidence import Evidence
 from tutor.answering.followup import needs_history
+from tutor.logistic import Logistic
 from tutor.retrieval.embedder import Vectors
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
@@ -40,10 +41,10 @@ FEATURES = (
     "foreign names", "read overlap", "rarest missing",
 )  # fmt: skip
 DECISIONS = (
-    ((2.46, 1.36, 5.19, -1.74, 5.85, 2.98, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -16.91),
-    ((0.99, 0.66, -0.51, 0.0, 3.59, -0.46, 0.48, 0.28, 3.19, -2.63, -1.14, -0.68), -2.01),
+    Logistic((2.46, 1.36, 5.19, -1.74, 5.85, 2.98, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -16.91),
+    Logistic((0.99, 0.66, -0.51, 0.0, 3.59, -0.46, 0.48, 0.28, 3.19, -2.63, -1.14, -0.68), -2.01),
 )
-"""Two logistic decisions on `features`, weights and bias each, from `evals/fit_coverage.py`: on retrieval alone, and
+"""Two decisions on `features`, from `evals/fit_coverage.py`: on retrieval alone, and
 with what the verifier reads. A question is covered when both say so: the first knows foreign subjects, the second
 near misses."""
 NAME = re.compile(r"(?<=[^.?!\s] )[A-Z][\w.+-]*|\b(?:\w*[a-z]|[A-Z])[A-Z][\w.+-]*|\b\w+[._-]\w[\w.+-]*|\b[a-z]+\d\w*")
@@ -104,8 +105,7 @@ def decide(
     if not hits or not content or (len(content) <= 3 and set(content) <= GENERIC):
         return Coverage(False, 0.0, UNDERSPECIFIED)
     row = features(question, hits, retriever, similar, read)
-    logits = [bias + sum(w * value for w, value in zip(weights, row, strict=True)) for weights, bias in DECISIONS]
-    probability = 1 / (1 + exp(-min(logits)))
+    probability = min(decision.probability(row) for decision in DECISIONS)
     if needs_history(question, True) and probability < 0.95:
         return Coverage(False, probability, UNDERSPECIFIED)
     return Coverage(probability >= 0.5, probability, "The guide does not cover this.")

@@ -9,6 +9,7 @@ import re
 from math import log
 
 from tutor.answering import suggest
+from tutor.logistic import Logistic
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
 from tutor.schema import Section
@@ -43,9 +44,8 @@ FEATURES = (
     "rule", "opener", "pointer", "content words", "words", "score", "overlap", "similarity", "rarity", "joint score",
     "same topic",
 )  # fmt: skip
-WEIGHTS = (1.62, 0.44, 0.57, -0.46, -1.12, -3.75, 1.21, -2.67, -0.19, 4.98, 1.41)
-BIAS = 0.71
-"""Of a logistic decision on `features`, from `evals/fit_followup.py`."""
+LEANS = Logistic((1.62, 0.44, 0.57, -0.46, -1.12, -3.75, 1.21, -2.67, -0.19, 4.98, 1.41), 0.71)
+"""The decision on `features`, from `evals/fit_followup.py`."""
 SUBJECT = re.compile(
     r"^(?:(?:so|ok(?:ay)?|and|please|can you|could you)[,\s]+)*"
     r"(?:what(?:'s| is| are| does| do)|how (?:does|do|is|are)|explain(?: to me)?|describe|define|"
@@ -123,8 +123,7 @@ def leans(question: str, last: str, retriever: Retriever) -> bool:
     """Whether the question leans on the one before it."""
     if not words(question):
         return True
-    row = features(question, last, retriever)
-    return BIAS + sum(w * value for w, value in zip(WEIGHTS, row, strict=True)) >= 0
+    return LEANS.log_odds(features(question, last, retriever)) >= 0
 
 
 def chapter(section_id: str) -> list[str]:

@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from tutor.interview.classifier import RidgeClassifier
 from tutor.interview.cues import matches
 from tutor.interview.problem import CheckItem
 from tutor.interview.statements import Statement
+from tutor.logistic import Logistic
 from tutor.retrieval.embedder import Vectors
 from tutor.verification.cross_encoder import CrossEncoder
 
@@ -47,9 +48,8 @@ FEATURES = (
     "contradiction",
     "length",
 )
-WEIGHTS = (6.60, 3.21, -5.01, -0.50, -2.24, 3.53, 3.53, 1.30, 2.53)
-BIAS = -2.61
-"""Logistic weights of `ItemMatcher.features`, from `evals/fit_reading.py`."""
+COVERS = Logistic((6.60, 3.21, -5.01, -0.50, -2.24, 3.53, 3.53, 1.30, 2.53), -2.61)
+"""The decision on `ItemMatcher.features`, from `evals/fit_reading.py`."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,7 @@ class Seen:
     @property
     def score(self) -> float:
         """Chance (0..1) that the item is covered."""
-        logit = BIAS + sum(weight * value for weight, value in zip(WEIGHTS, self.row, strict=True))
-        return 1 / (1 + exp(-max(-30.0, min(30.0, logit))))
+        return COVERS.probability(self.row)
 
 
 class ItemMatcher:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from math import exp, log
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tutor.corpus.blocks import trimmed
 from tutor.errors import ModelCorrupt
+from tutor.logistic import Logistic
 from tutor.retrieval.embedder import Embedder
 from tutor.retrieval.lexical import weighted_share, words
 from tutor.verification.chat_signal import Opinion
@@ -92,11 +93,12 @@ class Calibration:
     def __init__(self, file: Path = WEIGHTS / "calibration.json") -> None:
         try:
             held = json.loads(file.read_text(encoding="utf-8"))
-            self.weights = [float(held["weights"][name]) for name in FEATURES]
-            self.bias, self.threshold = float(held["bias"]), float(held["threshold"])
+            weights = tuple(float(held["weights"][name]) for name in FEATURES)
+            self.decision, self.threshold = Logistic(weights, float(held["bias"])), float(held["threshold"])
             self._idf: dict[str, float] = held["idf"]
             self._unseen = float(held["idf_unseen"])
-            self._chat = [float(held["chat"][name]) for name in ("score", "yes", "bias")]
+            chat = held["chat"]
+            self._chat = Logistic((float(chat["score"]), float(chat["yes"])), float(chat["bias"]))
         except (OSError, ValueError, KeyError) as error:
             raise ModelCorrupt(f"{file} cannot be read: {error}", "Install Tutor again.") from error
 
@@ -106,14 +108,11 @@ class Calibration:
 
     def probability(self, row: Sequence[float]) -> float:
         """Probability (0..1) that a claim with these features is supported."""
-        logit = self.bias + sum(w * x for w, x in zip(self.weights, row, strict=True))
-        return 1 / (1 + exp(-max(-30.0, min(30.0, logit))))
+        return self.decision.probability(row)
 
     def with_chat(self, score: float, yes: float) -> float:
         """Probability (0..1) of support from the score and the chat model's yes (0..1)."""
-        of_score, of_yes, bias = self._chat
-        logit = of_score * log_odds(score) + of_yes * log_odds(yes) + bias
-        return 1 / (1 + exp(-logit))
+        return self._chat.probability((log_odds(score), log_odds(yes)))
 
 
 def log_odds(probability: float) -> float:
