@@ -5,10 +5,8 @@ Does not know how an interview is run, and stores nothing itself.
 
 from __future__ import annotations
 
-import html
 import json
 import logging
-import re
 import threading
 import uuid
 from collections import defaultdict
@@ -20,13 +18,11 @@ import gradio as gr
 
 from tutor.errors import TutorError
 from tutor.interview.debrief import Debrief, to_markdown
-from tutor.interview.diagram import DiagramError, parse
-from tutor.interview.problem import LENGTHS, LEVELS, PHASES, SHARES
+from tutor.interview.problem import LENGTHS, LEVELS
 from tutor.interview.room import Said
-from tutor.interview.state import State
 from tutor.interview_store import InterviewMoved, InterviewStore, Record
 from tutor.tutor import Tutor
-from tutor.ui import render
+from tutor.ui import progress, render, whiteboard
 from tutor.ui.debrief import debrief_html, export_html
 
 log = logging.getLogger(__name__)
@@ -42,10 +38,6 @@ SAVE = """(file) => {
   link.download = name;
   link.click();
 }"""
-NAMES = {
-    "requirements": "Requirements", "high-level": "High-level design", "deep-dive": "Deep dive",
-    "bottlenecks": "Bottlenecks",
-}  # fmt: skip
 Act = Callable[[Any], Iterator[Said]]
 
 
@@ -92,9 +84,7 @@ class RoomPage:
                         self.pause = gr.Button("Pause", size="sm", elem_id="pause")
                         self.end = gr.Button("End and debrief", size="sm", variant="stop", elem_id="end")
                 with gr.Column(scale=5, min_width=300, elem_id="board"):
-                    self.drawn = gr.Markdown(
-                        "*The whiteboard is empty.*", elem_id="drawn", sanitize_html=True
-                    )
+                    self.drawn = gr.Markdown(whiteboard.EMPTY, elem_id="drawn", sanitize_html=True)
                     with gr.Row():
                         self.from_ = gr.Dropdown([], label="From", allow_custom_value=True, min_width=120)
                         self.to = gr.Dropdown([], label="To", allow_custom_value=True, min_width=120)
@@ -139,13 +129,13 @@ class RoomPage:
         self.end.click(lambda seen: self.press("end", seen), [self.seen], page, **WIRE)
         self.pause.click(self.pause_it, [self.seen], page, **WIRE)
         self.join.click(
-            self.add_arrow,
+            whiteboard.add_arrow,
             [self.from_, self.to, self.mermaid],
             [self.mermaid, self.drawn, self.wrong],
             **WIRE,
         )
         self.mermaid.change(
-            self.preview, [self.mermaid], [self.drawn, self.wrong], trigger_mode="always_last", **WIRE
+            whiteboard.preview, [self.mermaid], [self.drawn, self.wrong], trigger_mode="always_last", **WIRE
         )
         self.show_it.click(self.draw, [self.mermaid, self.seen], page, **WIRE)
         self.notes.change(self.note, [self.notes, self.seen], None, trigger_mode="always_last", **WIRE)
@@ -182,10 +172,10 @@ class RoomPage:
             gr.update(visible=record is None),
             gr.update(visible=running),
             gr.update(visible=ended),
-            bar(state, bool(record and record.paused)) if running and state else "",
-            talk if talk is not None else messages(state),
+            progress.bar(state, bool(record and record.paused)) if running and state else "",
+            talk if talk is not None else progress.messages(state),
             gr.update(value=record.draft if record else "", interactive=not (record and record.paused)),
-            picture(state.diagram) if state and state.diagram else "*The whiteboard is empty.*",
+            whiteboard.shown(state),
             state.diagram if state else "",
             render.safe(error) if error else "",
             record.notes if record else "",
@@ -194,16 +184,8 @@ class RoomPage:
             self.earlier(seen),
             self.choices("all", None) if record is None else gr.skip(),
             gr.update(choices=self.topics()) if record is None else gr.skip(),
-            *(self.parts(record) if running and record else (gr.skip(), gr.skip())),
+            *(whiteboard.parts(state) if running and state else (gr.skip(), gr.skip())),
         )
-
-    def parts(self, record: Record) -> tuple[Any, Any]:
-        """Names to build a diagram with by pointing: common parts, and those already drawn."""
-        names = ["Client", "Load balancer", "App server", "Cache", "Database", "Read replica", "Queue", "Worker",
-                 "CDN", "Object storage"]  # fmt: skip
-        if record.state.diagram:
-            names = list(dict.fromkeys([*parse(record.state.diagram).nodes.values(), *names]))
-        return gr.update(choices=names), gr.update(choices=names)
 
     def topics(self) -> list[str]:
         """All topics of all problems."""
@@ -268,7 +250,7 @@ class RoomPage:
             yield self.going_on(self.view(seen))
             return
         self.store.keep_draft(str(seen.get("owner")), record.id, text)
-        waiting = [*messages(record.state), {"role": "user", "content": render.verbatim(text)}]
+        waiting = [*progress.messages(record.state), {"role": "user", "content": render.verbatim(text)}]
         # What the browser keeps is sent whole: Gradio would patch a skip into the stored value itself.
         yield (seen, *(gr.skip() for _ in range(4)), waiting, "", *(gr.skip() for _ in range(11)))
         yield self.act(seen, lambda room: room.say(text))
@@ -333,30 +315,12 @@ class RoomPage:
             record = self.record(seen)
         except TutorError:
             return gr.skip()
-        return bar(record.state, record.paused) if record and record.debrief is None else gr.skip()
+        return progress.bar(record.state, record.paused) if record and record.debrief is None else gr.skip()
 
     def note(self, text: str, seen: dict[str, Any]) -> None:
         """Keep the notes."""
         if seen.get("interview"):
             self.store.keep_notes(str(seen.get("owner")), str(seen["interview"]), text)
-
-    def preview(self, mermaid: str) -> tuple[Any, str]:
-        """The diagram while it is typed; the last one that could be read stays."""
-        if not mermaid.strip():
-            return "*The whiteboard is empty.*", ""
-        try:
-            return picture(mermaid), ""
-        except DiagramError as error:
-            return gr.skip(), render.safe(str(error))
-
-    def add_arrow(self, start: str | None, end: str | None, mermaid: str) -> tuple[Any, Any, str]:
-        """Build the diagram by pointing."""
-        if not start or not end:
-            return gr.skip(), gr.skip(), "Choose where the arrow begins and ends."
-        head = mermaid.strip() or "flowchart LR"
-        added = f"{head}\n  {node(start)} --> {node(end)}"
-        shown, wrong = self.preview(added)
-        return added, shown, wrong
 
     def reported(self, record: Record, seen: dict[str, Any]) -> str:
         """The stored debrief beside earlier ones."""
@@ -388,58 +352,3 @@ class RoomPage:
             text = to_markdown(kept, record.state, "corpus/guide/#")
         mime = "text/html" if kind == "html" else "text/markdown"
         return json.dumps({"name": name, "type": mime, "text": text})
-
-
-def node(name: str) -> str:
-    """A node of a diagram for a name chosen by pointing."""
-    key = re.sub(r"\W+", "_", name).strip("_").lower() or "part"
-    label = re.sub(r'["\[\](){}<>|]', " ", name).strip()
-    return f"{key}[{label}]"
-
-
-def picture(mermaid: str) -> str:
-    """A diagram drawn anew from what was read of it, so that nothing else of the text is rendered.
-
-    Raises:
-        DiagramError: it cannot be read.
-    """
-    graph = parse(mermaid)
-    keys = {key: f"n{i}" for i, key in enumerate(graph.nodes)}
-    label = {key: re.sub(r"[^\w .,:/+&'-]", " ", text)[:60] for key, text in graph.nodes.items()}
-    lines = [f'  {keys[key]}["{label[key]}"]' for key in graph.nodes]
-    lines += [f"  {keys[a]} --> {keys[b]}" for a, b in graph.edges]
-    return "```mermaid\nflowchart LR\n" + "\n".join(lines) + "\n```"
-
-
-def messages(state: State | None) -> list[dict[str, Any]]:
-    """The transcript as chat messages."""
-    found = []
-    for line in state.transcript if state else []:
-        if line.who == "candidate":
-            found.append({"role": "user", "content": render.verbatim(line.text)})
-        elif line.move == "phase":
-            found.append(
-                {"role": "assistant", "content": f"**{NAMES[line.phase]}**\n\n{render.safe(line.text)}"}
-            )
-        else:
-            found.append({"role": "assistant", "content": render.safe(line.text)})
-    return found
-
-
-def bar(state: State, paused: bool) -> str:
-    """The phases with what is left of the current one and of the whole."""
-    parts = []
-    for phase in PHASES:
-        kind = "now" if phase == state.phase else "done" if phase in state.phase_ends else ""
-        budget = SHARES[phase] * state.minutes / 45 * 60
-        share = 1.0 if kind == "done" else 0.0
-        if kind == "now":
-            share = min(1.0, (state.clock_s - state.phase_began_s) / budget)
-        parts.append(
-            f'<li class="{kind}" style="flex:{SHARES[phase]}"{" aria-current=step" if kind == "now" else ""}>'
-            f'<span class="fill" style="width:{share:.0%}"></span>'
-            f'<b>{NAMES[phase]}</b> <small>{budget / 60:.0f} min</small></li>'
-        )
-    left = max(0, state.minutes * 60 - int(state.clock_s))
-    clock = f"{left // 60}:{left % 60:02}" + (" paused" if paused else " left")
-    return f'<ol class="phases">{"".join(parts)}</ol><p class="left">{html.escape(clock)}</p>'
