@@ -27,6 +27,11 @@ class Section:
     text: str
     parent: str | None
 
+    @property
+    def label(self) -> str:
+        """Title for a reader who sees it by itself: with the heading above, unless that is the chapter's."""
+        return " › ".join(self.heading_path[1:][-2:] or self.heading_path)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

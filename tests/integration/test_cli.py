@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tutor import __version__
+
 
 @pytest.fixture
 def run(settings, corpus, tutor):
@@ -77,6 +79,11 @@ def test_jsonl_keeps_ids_and_sessions(run):
 def test_what_the_reader_can_fix_exits_with_2_and_a_remedy(run, arguments, stdin, code):
     done = run(*arguments, stdin=stdin)
     assert done.returncode == code and not done.stdout.strip() and done.stderr.strip()
+
+
+def test_the_version_is_told(run):
+    done = run("--version")
+    assert done.returncode == 0 and done.stdout.strip() == f"tutor {__version__}"
 
 
 def test_models_and_doctor_speak_json(run):

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
+from tutor import __version__
 from tutor.errors import ConfigError, SetupError, TutorError
 from tutor.settings import Settings, load_settings
 
@@ -81,6 +82,22 @@ def lines_of(stream: Iterable[str], *keys: str) -> Iterator[dict[str, Any]]:
                 f"Line {number} of the input is not an object with {wanted}.", line.strip()[:120]
             )
         yield entry
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        typer.echo(f"tutor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Prepare for system design interviews on your own machine."""
 
 
 def run() -> None:

@@ -6,12 +6,14 @@ No quote, no credit. The same state always gives the same debrief. Does not know
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tutor.interview.policy import DESIGNING, items_of, weight
 from tutor.interview.problem import DIMENSIONS, PHASES, CheckItem, Problem
 from tutor.interview.state import State
+from tutor.schema import Section
 
 CREDIT = {"unaided": 1.0, "probe": 0.75, "hint": 0.4, "told": 0.0, "missed": 0.0}
 """What an item earns of its weight, by how the candidate came to it."""
@@ -219,8 +221,13 @@ def mistakes(state: State) -> list[Mistake]:
     return found
 
 
-def to_markdown(result: Debrief, state: State, link_base: str = "") -> str:
-    """The debrief as Markdown; each item links to its section of the guide."""
+def to_markdown(result: Debrief, state: State, guide: Mapping[str, Section], base: str = "") -> str:
+    """The debrief as Markdown; each item links to its section of the guide, whose files lie under `base`."""
+
+    def link(key: str) -> str:
+        section = guide.get(key)
+        return f"[{section.label}]({base}{section.path}#{key})" if section else key
+
     lines = [f"# {result.title}: {result.verdict}", "", result.arithmetic, ""]
     if result.note:
         lines += [result.note, ""]
@@ -229,17 +236,15 @@ def to_markdown(result: Debrief, state: State, link_base: str = "") -> str:
         shown = "not assessed" if row.score is None else f"{row.score:.0%}"
         lines.append(f"| {row.name} | {shown} | {row.assessed} | {row.not_assessed} |")
     lines += ["", "## Work on first", ""]
-    lines += [f"- {w['why']} ([{w['section']}]({link_base}{w['section']}))" for w in result.work_on]
+    lines += [f"- {w['why']} ({link(w['section'])})" for w in result.work_on]
     lines += ["", "## What was covered", ""]
     for item in result.items:
         if item.quote:
-            lines.append(
-                f"- **{item.status}**, {item.phase}: “{item.quote}” ([{item.section}]({link_base}{item.section}))"
-            )
+            lines.append(f"- **{item.status}**, {item.phase}: “{item.quote}” ({link(item.section)})")
     lines += ["", "## What was missed", ""]
     for item in result.items:
         if item.status in ("missed", "told"):
-            lines.append(f"- **{item.status}**: {item.fill} ([{item.section}]({link_base}{item.section}))")
+            lines.append(f"- **{item.status}**: {item.fill} ({link(item.section)})")
     if result.numbers:
         lines += ["", "## Numbers", ""]
         for seen in result.numbers:

@@ -10,17 +10,17 @@ from typing import Any
 def bars(rows: Sequence[dict[str, Any]], label: str) -> str:
     """Horizontal bars of scores 0 to 1; what was not assessed is an empty track that says so."""
     height = 34 * len(rows) + 6
-    parts = [f'<svg class="chart" viewBox="0 0 490 {height}" role="img" aria-label="{html.escape(label)}">']
+    parts = [f'<svg class="chart" viewBox="0 0 390 {height}" role="img" aria-label="{html.escape(label)}">']
     for i, row in enumerate(rows):
         y, score = 34 * i + 6, row["score"]
         shown = "not assessed" if score is None else f"{score:.0%}"
         parts.append(f'<text x="0" y="{y + 16}">{html.escape(row["name"])}</text>')
-        parts.append(f'<rect class="track" x="160" y="{y + 4}" width="220" height="14" rx="7"/>')
+        parts.append(f'<rect class="track" x="154" y="{y + 4}" width="138" height="14" rx="7"/>')
         if score:
             parts.append(
-                f'<rect class="bar" x="160" y="{y + 4}" width="{220 * score:.0f}" height="14" rx="7"/>'
+                f'<rect class="bar" x="154" y="{y + 4}" width="{138 * score:.0f}" height="14" rx="7"/>'
             )
-        parts.append(f'<text class="soft" x="390" y="{y + 16}">{shown}</text>')
+        parts.append(f'<text class="soft" x="302" y="{y + 16}">{shown}</text>')
     return "".join([*parts, "</svg>"])
 
 
@@ -29,9 +29,9 @@ def timeline(result: dict[str, Any], ends: dict[str, float]) -> str:
     total = max(result["minutes"] * 60.0, result["used_s"], 1.0)
 
     def x(seconds: float) -> float:
-        return float(20 + 420 * min(seconds, total) / total)
+        return float(10 + 370 * min(seconds, total) / total)
 
-    parts = ['<svg class="chart" viewBox="0 0 460 96" role="img" aria-label="Coverage against the clock">']
+    parts = ['<svg class="chart" viewBox="0 0 390 96" role="img" aria-label="Coverage against the clock">']
     began = 0.0
     for i, phase in enumerate(p["name"] for p in result["phases"]):
         if phase not in ends:
@@ -40,7 +40,7 @@ def timeline(result: dict[str, Any], ends: dict[str, float]) -> str:
         parts.append(
             f'<rect class="band b{i % 2}" x="{x(began):.0f}" y="10" width="{max(1, x(end) - x(began)):.0f}" height="48"/>'
         )
-        if x(end) - x(began) > 50:
+        if x(end) - x(began) > 84:
             parts.append(f'<text class="soft" x="{x(began) + 3:.0f}" y="74">{html.escape(phase)}</text>')
         began = end
     seen: dict[int, int] = {}
@@ -55,7 +55,7 @@ def timeline(result: dict[str, Any], ends: dict[str, float]) -> str:
                 f"<title>{html.escape(title)}</title></circle>"
             )
     parts.append(
-        f'<text class="soft" x="20" y="92">0</text><text class="soft" x="400" y="92">{total / 60:.0f} min</text>'
+        f'<text class="soft" x="10" y="92">0</text><text class="soft" x="335" y="92">{total / 60:.0f} min</text>'
     )
     return "".join([*parts, "</svg>"])
 
@@ -65,8 +65,8 @@ def trend(results: Sequence[dict[str, Any]]) -> str:
     scored = [r for r in results if r["score"] is not None]
     if len(scored) < 2:
         return ""
-    step = 420 / (len(scored) - 1)
-    points = [(20 + step * i, 84 - 70 * r["score"]) for i, r in enumerate(scored)]
+    step = 370 / (len(scored) - 1)
+    points = [(10 + step * i, 84 - 70 * r["score"]) for i, r in enumerate(scored)]
     line = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
     dots = "".join(
         f'<circle class="unaided" cx="{x:.0f}" cy="{y:.0f}" r="4">'
@@ -74,6 +74,6 @@ def trend(results: Sequence[dict[str, Any]]) -> str:
         for (x, y), r in zip(points, scored, strict=True)
     )
     return (
-        '<svg class="chart" viewBox="0 0 460 96" role="img" aria-label="Scores over past interviews">'
-        f'<line class="axis" x1="20" y1="84" x2="440" y2="84"/><polyline points="{line}"/>{dots}</svg>'
+        '<svg class="chart" viewBox="0 0 390 96" role="img" aria-label="Scores over past interviews">'
+        f'<line class="axis" x1="10" y1="84" x2="380" y2="84"/><polyline points="{line}"/>{dots}</svg>'
     )

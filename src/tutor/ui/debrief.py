@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from tutor.schema import Section
 from tutor.ui import charts
 
 WORDS = {
@@ -13,10 +15,30 @@ WORDS = {
 }  # fmt: skip
 
 
+Link = Callable[[str], str]
+"""How a section of the guide is pointed at, by its id."""
+
+
 def debrief_html(
-    result: dict[str, Any], ends: dict[str, float], past: list[dict[str, Any]], note: str = ""
+    result: dict[str, Any],
+    ends: dict[str, float],
+    past: list[dict[str, Any]],
+    guide: Mapping[str, Section],
+    note: str = "",
 ) -> str:
     """The whole debrief; sections of the guide open in the page's panel."""
+
+    def link(key: str) -> str:
+        label = guide[key].label if key in guide else key
+        return f'<a href="#cite-{html.escape(key)}@0-0">{html.escape(label)}</a>'
+
+    return article(result, ends, past, link, note)
+
+
+def article(
+    result: dict[str, Any], ends: dict[str, float], past: list[dict[str, Any]], link: Link, note: str
+) -> str:
+    """The debrief with a way to point at sections."""
     e = html.escape
     score = "" if result["score"] is None else f" · {result['score']:.0%}"
     parts = [
@@ -50,7 +72,7 @@ def debrief_html(
         if rows:
             opened = "" if statuses[0] == "not assessed" else " open"
             parts.append(f"<details{opened}><summary>{title} ({len(rows)})</summary><ul>")
-            parts += [item_html(item) for item in rows]
+            parts += [item_html(item, link) for item in rows]
             parts.append("</ul></details>")
     if result["numbers"]:
         parts.append("<details open><summary>Your numbers</summary><ul>")
@@ -75,7 +97,7 @@ def debrief_html(
     return "".join([*parts, "</article>"])
 
 
-def item_html(item: dict[str, Any]) -> str:
+def item_html(item: dict[str, Any], link: Link) -> str:
     """One item: how it was met, the candidate's words, what the guide says."""
     quote = f"<q>{html.escape(item['quote'])}</q> " if item["quote"] else ""
     kind = item["status"].replace(" ", "-")
@@ -83,23 +105,27 @@ def item_html(item: dict[str, Any]) -> str:
     return f"<li>{said}{html.escape(item['fill'])} {link(item['section'])}</li>"
 
 
-def link(section: str) -> str:
-    """A link that opens the section in the panel."""
-    return f'<a href="#cite-{html.escape(section)}@0-0">{html.escape(section)}</a>'
-
-
 STYLE = (
     "body{font:16px/1.6 Georgia,serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1f2a30}"
     "svg{max-width:460px;width:100%;font:12px system-ui}.track{fill:#eee}.bar,.unaided{fill:#0f6b5c}.probe{fill:#5aa493}"
     ".hint{fill:#c9a227}.band{fill:#f3f1ec}.b1{fill:#e6e2d8}polyline{fill:none;stroke:#0f6b5c;stroke-width:2}"
-    ".soft{fill:#5c6a70}q{color:#0f6b5c}summary{font-weight:600;margin-top:1rem}.note{background:#ffe9a8;padding:.5rem}"
+    ".soft{fill:#5c6a70;color:#5c6a70}q{color:#0f6b5c}summary{font-weight:600;margin-top:1rem}.note{background:#ffe9a8;padding:.5rem}"
 )
 
 
 def export_html(
-    result: dict[str, Any], ends: dict[str, float], transcript: list[dict[str, Any]], note: str = ""
+    result: dict[str, Any],
+    ends: dict[str, float],
+    transcript: list[dict[str, Any]],
+    guide: Mapping[str, Section],
+    note: str = "",
 ) -> str:
-    """The debrief and transcript as one file that needs nothing else."""
+    """The debrief and transcript as one file that needs nothing else; sections are named with their file."""
+
+    def link(key: str) -> str:
+        name = f"{guide[key].label}, {guide[key].path}" if key in guide else key
+        return f'<span class="soft">[{html.escape(name)}]</span>'
+
     lines = "".join(
         f"<p><b>{html.escape(line['who'])}</b> {line['at_s'] / 60:.1f} min: {html.escape(line['text'])}</p>"
         for line in transcript
@@ -107,5 +133,5 @@ def export_html(
     title = html.escape(result["title"])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: debrief</title><style>{STYLE}</style>'
-        f"<body>{debrief_html(result, ends, [], note)}<h3>Transcript</h3>{lines}</body></html>"
+        f"<body>{article(result, ends, [], link, note)}<h3>Transcript</h3>{lines}</body></html>"
     )

@@ -62,9 +62,9 @@ class ChatPage:
                     with gr.Tab("Ask"), gr.Row(equal_height=False, elem_id="asking"):
                         self._side()
                         self._centre()
-                    with gr.Tab("Interview"):
+                    with gr.Tab("Interview", elem_id="interview"):
                         self.room.build(blocks, interview_seen, self.seen)
-                with gr.Column(scale=4, min_width=300):
+                with gr.Column(scale=4, min_width=300, elem_id="beside"):
                     self._panel()
             self._wire(blocks)
         return blocks

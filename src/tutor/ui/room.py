@@ -10,7 +10,7 @@ import logging
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from tutor.interview.debrief import Debrief, to_markdown
 from tutor.interview.problem import LENGTHS, LEVELS
 from tutor.interview.room import Said
 from tutor.interview_store import InterviewMoved, InterviewStore, Record
+from tutor.schema import Section
 from tutor.tutor import Tutor
 from tutor.ui import progress, render, whiteboard
 from tutor.ui.debrief import debrief_html, export_html
@@ -79,10 +80,10 @@ class RoomPage:
                         show_label=False, submit_btn=True, max_lines=8, autofocus=True,
                     )  # fmt: skip
                     with gr.Row():
-                        self.hint = gr.Button("Hint", size="sm", elem_id="hint")
-                        self.next = gr.Button("Next phase", size="sm", elem_id="next")
-                        self.pause = gr.Button("Pause", size="sm", elem_id="pause")
-                        self.end = gr.Button("End and debrief", size="sm", variant="stop", elem_id="end")
+                        self.hint = gr.Button("Hint", size="sm", elem_id="hint", min_width=140)
+                        self.next = gr.Button("Next phase", size="sm", elem_id="next", min_width=140)
+                        self.pause = gr.Button("Pause", size="sm", elem_id="pause", min_width=140)
+                        self.end = gr.Button("End and debrief", size="sm", variant="stop", elem_id="end", min_width=140)
                 with gr.Column(scale=5, min_width=300, elem_id="board"):
                     self.drawn = gr.Markdown(whiteboard.EMPTY, elem_id="drawn", sanitize_html=True)
                     with gr.Row():
@@ -326,7 +327,16 @@ class RoomPage:
         """The stored debrief beside earlier ones."""
         assert record.debrief is not None
         past = [r.debrief for r in reversed(self.store.listed(str(seen.get("owner")))) if r.debrief]
-        return debrief_html(record.debrief, record.state.phase_ends, past, self.outdated(record))
+        return debrief_html(
+            record.debrief, record.state.phase_ends, past, self.guide(), self.outdated(record)
+        )
+
+    def guide(self) -> Mapping[str, Section]:
+        """The guide's sections by id; none while it cannot be read: a stored debrief is shown all the same."""
+        try:
+            return self.tutor.guide()
+        except TutorError:
+            return {}
 
     def outdated(self, record: Record) -> str:
         """Which version of the problem a stored debrief was judged against, where it has changed since."""
@@ -346,9 +356,9 @@ class RoomPage:
         name, note = f"debrief-{record.problem}.{kind}", self.outdated(record)
         if kind == "html":
             lines = record.state.to_json()["transcript"]
-            text = export_html(record.debrief, record.state.phase_ends, lines, note)
+            text = export_html(record.debrief, record.state.phase_ends, lines, self.guide(), note)
         else:
             kept = replace(Debrief.from_json(record.debrief), note=note)
-            text = to_markdown(kept, record.state, "corpus/guide/#")
+            text = to_markdown(kept, record.state, self.guide(), "corpus/guide/")
         mime = "text/html" if kind == "html" else "text/markdown"
         return json.dumps({"name": name, "type": mime, "text": text})
