@@ -1,6 +1,7 @@
 """Problems, cues, diagrams, the policy and the debrief, without any model."""
 
 import contextlib
+import re
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tutor.corpus.read import read_corpus
 from tutor.errors import CorpusError
 from tutor.interview.cues import matches
-from tutor.interview.debrief import Debrief, debrief
+from tutor.interview.debrief import Debrief, debrief, to_markdown
 from tutor.interview.diagram import DiagramError, findings, parse
 from tutor.interview.policy import Move, reply
 from tutor.interview.problem import evaluate, load_problems
@@ -21,6 +22,7 @@ from tutor.interview.state import Evidence, Line, State
 from tutor.interview.statements import statements
 from tutor.interview.wording import Voice, faithful
 from tutor.llm.scripted import ScriptedModel
+from tutor.ui.debrief import export_html
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = load_problems(ROOT / "corpus" / "problems")
@@ -204,6 +206,34 @@ def test_a_stored_debrief_reads_back_as_it_was_judged():
     state.ledger.append(Evidence("base62", "probe", "base62 of a counter", 0, 0, 19, 1.0, "deep-dive", 0.9))
     result = debrief(SHORTENER, state)
     assert Debrief.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+def finished():
+    state = new_state(SHORTENER)
+    state.transcript.append(Line("candidate", "base62 of a <b>counter</b>", 1.0, "deep-dive"))
+    state.ledger.append(
+        Evidence("base62", "probe", "base62 of a <b>counter</b>", 0, 0, 26, 1.0, "deep-dive", 0.9)
+    )
+    return state, debrief(SHORTENER, state)
+
+
+def test_a_debrief_in_markdown_names_sections_and_its_links_lead_to_them():
+    guide = {s.id: s for d in read_corpus(ROOT / "corpus" / "guide") for s in d.sections}
+    state, result = finished()
+    text = to_markdown(result, state, guide, "corpus/guide/")
+    links = re.findall(r"\[([^]]+)\]\(([^#)]+)#([^)]+)\)", text)
+    assert links
+    for label, file, key in links:
+        assert label == guide[key].label and f"{{#{key}}}" in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_a_debrief_in_one_file_needs_nothing_else_and_runs_no_markup():
+    guide = {s.id: s for d in read_corpus(ROOT / "corpus" / "guide") for s in d.sections}
+    state, result = finished()
+    text = export_html(result.to_json(), state.phase_ends, state.to_json()["transcript"], guide)
+    assert "<b>counter</b>" not in text and "&lt;b&gt;counter&lt;/b&gt;" in text
+    assert not re.search(r"(?:href|src)=|url\(|#cite-", text)
+    assert "10-real-world-designs.md" in text
 
 
 def test_wording_that_leaks_or_adds_is_refused():
