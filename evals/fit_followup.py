@@ -18,7 +18,7 @@ from tutor.answering import followup
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
 
-FALSE_SHARE = 0.02
+FALSE_SHARE = 0.03
 """Share of the questions that stand alone which may be taken for leaning."""
 
 

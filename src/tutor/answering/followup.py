@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 from math import log
 
-from tutor.answering import suggest
 from tutor.logistic import Logistic
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
-from tutor.schema import Section
 
 POINTER = re.compile(
     r"\b(?:it|its|it's|they|them|their|this|that|these|those|the (?:former|latter|first one|second"
@@ -34,17 +32,21 @@ LOOSE = frozenset(
 CLAUSE = re.compile(r"\b(?:that|this) (?:the|a|an|is|are|i|we|you|has|have|can)\b|\bso that\b", re.I)
 
 
-ASIDE = re.compile(
-    r"^and (?P<other>(?:an? |the )?[\w-]+(?: (?!for\b|with\b|in\b|on\b|to\b)[\w-]+){1,3})$", re.I
+LOOSE_POINTER = re.compile(
+    r"\b(?:ones?|both|either|neither|the two|others?|instead|too|as well|also|still|else|then|there|same|enough|"
+    r"otherwise|again|anyway|nobody|somebody|someone)\b",
+    re.I,
 )
-"""A follow-up that only names another subject: "and header versioning?"."""
+"""Words that often, not always, point at what was said before."""
 LEADING = re.compile(r"^(?:(?:and|but|so|ok(?:ay)?|then|also)\b[,\s]*)+", re.I)
 PRONOUN = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b|\b(there)$", re.I)
 FEATURES = (
     "rule", "opener", "pointer", "content words", "words", "score", "overlap", "similarity", "rarity", "joint score",
-    "same topic",
+    "same topic", "loose pointers", "joint topic", "shared words", "joint gain", "foreign words",
 )  # fmt: skip
-LEANS = Logistic((1.62, 0.44, 0.57, -0.46, -1.12, -3.75, 1.21, -2.67, -0.19, 4.98, 1.41), 0.71)
+LEANS = Logistic(
+    (2.06, 0.69, -0.46, 1.23, -2.44, -6.22, -0.88, -2.61, -0.22, 6.89, 2.33, 1.16, 0.03, -5.68, -0.92, -1.51), 5.16
+)
 """The decision on `features`, from `evals/fit_followup.py`."""
 SUBJECT = re.compile(
     r"^(?:(?:so|ok(?:ay)?|and|please|can you|could you)[,\s]+)*"
@@ -96,7 +98,9 @@ def features(question: str, last: str, retriever: Retriever) -> list[float]:
     Of the wording: the rule of `needs_history`, an opening or a pointing word, the logs of the numbers of content words
     and of all words. Of retrieval: the best section's score, the highest idf share of the question's words in a leading
     section, the cosine of both questions, the sum of the idf of the question's words, the best score with the topic put
-    in, and whether the question alone leads to the topic of the last.
+    in, and whether the question alone leads to the topic of the last. Again of the wording: the number of loosely
+    pointing words; whether the question with the topic leads to the topic of the last, the share of its words that the
+    last question has, what the topic adds to the last question's best score, and the number of words unknown to the guide.
     """
     content, text = words(question), question.strip()
     vector, before = retriever.embed(question), retriever.embed(last)
@@ -116,6 +120,11 @@ def features(question: str, last: str, retriever: Retriever) -> list[float]:
         sum(idf(word) for word in content if retriever.vocabulary.knows(word)),
         joint[0].score if joint else 0.0,
         float(bool(hits and former) and chapter(hits[0].section.id) == chapter(former[0].section.id)),
+        float(min(2, len(LOOSE_POINTER.findall(text)))),
+        float(bool(joint and former) and chapter(joint[0].section.id) == chapter(former[0].section.id)),
+        len(set(content) & set(words(last))) / max(1, len(set(content))),
+        joint[0].score - former[0].score if joint and former else 0.0,
+        float(sum(not retriever.vocabulary.knows(word) for word in set(content))),
     ]
 
 
@@ -132,22 +141,14 @@ def chapter(section_id: str) -> list[str]:
 
 
 def alone(question: str, last: str, retriever: Retriever) -> str:
-    """The question as it stands alone: with what the last one was about put in, where it leans on that.
-
-    A question that plainly points back gets a name for it, the section's where the last question does not name it
-    plainly; any other the content words of the last question.
-    """
-    if not leans(question, last, retriever):
-        return question
-    hits = retriever.search(last, 1) if needs_history(question, True) else []
-    return rewrite(question, last, named(hits[0].section, last) if hits else "")
+    """The question as it stands alone: with what the last one was about put in, where it leans on that."""
+    return rewrite(question, last) if leans(question, last, retriever) else question
 
 
-def rewrite(question: str, last: str, title: str = "") -> str:
-    """The question with what the last one was about put in for what it points at, or added to it; `title` is its name
-    where the last question does not name it plainly."""
+def rewrite(question: str, last: str) -> str:
+    """The question with what the last one was about put in for what it points at, or else added to it."""
     text = question.strip().rstrip("?!. ")
-    subject = subject_of(last) or title
+    subject = subject_of(last)
     if subject and POINTER.search(CLAUSE.sub(" ", text)):
 
         def name(match: re.Match[str]) -> str:
@@ -161,18 +162,6 @@ def rewrite(question: str, last: str, title: str = "") -> str:
         replaced, count = PRONOUN.subn(name, text, count=1)
         if count:
             return f"{replaced}?"
-    aside = ASIDE.match(text)
-    if title and aside and len(set(words(aside["other"])) - LOOSE) >= 2:
-        return f"What about {aside['other']}?"
     topic = subject or " ".join(word for word in re.findall(r"[\w/+.-]+", last) if words(word)) or last.strip()
     bare = LEADING.sub("", text)
     return f"{bare} ({topic})?" if bare else f"{text or 'More'}: {topic}?"
-
-
-def named(section: Section, question: str) -> str:
-    """A section's title as a topic; a plain title ("Benefits") takes its parent's name with it."""
-    title = re.sub(r"^\d+\.\s+", "", section.title).rstrip("?")
-    if len(section.heading_path) > 1 and not set(words(title)) & set(words(question)):
-        parent = re.sub(r"^\d+\.\s+", "", section.heading_path[-2]).rstrip("?")
-        title = f"{parent}: {title.lower()}"
-    return suggest.lower(title)
