@@ -18,8 +18,7 @@ from tutor.settings import load_settings
 from tutor.tutor import Tutor
 
 COLUMNS = ([0, 1, 2, 3, 4, 5], [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11])
-"""Features of the two decisions. The first was fitted on the 233 questions there were when nothing was read yet. The
-second leaves out unknown words: learners' typos are unknown too."""
+"""Features of the two decisions. The second leaves out unknown words: learners' typos are unknown too."""
 FALSE_REFUSALS = 0.03
 """Share of answerable development questions that may be refused."""
 
