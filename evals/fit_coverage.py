@@ -33,7 +33,8 @@ def main() -> None:
         vector = retriever.embed(question)
         hits = retriever.search(question, 8)
         found = extract.candidates(retriever, hits)
-        read = evidence.gather(question, vector, found, tutor.verifier())
+        weights = extract.weighed(question, vector, found, retriever)
+        read = evidence.gather(question, weights, found, tutor.verifier())
         return coverage.features(question, hits, retriever, found.vectors @ vector, read)
 
     yes = [row(c["question"]) for c in cases("dev") if any(map(retriever.section, c["section_ids"]))]

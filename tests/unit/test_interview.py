@@ -14,12 +14,13 @@ from tutor.errors import CorpusError
 from tutor.interview.cues import matches
 from tutor.interview.debrief import Debrief, debrief, to_markdown
 from tutor.interview.diagram import DiagramError, findings, parse
+from tutor.interview.matching import Match
 from tutor.interview.policy import Move, reply
 from tutor.interview.problem import evaluate, load_problems
 from tutor.interview.reading import Reading
 from tutor.interview.room import new_state
 from tutor.interview.state import Evidence, Line, State
-from tutor.interview.statements import statements
+from tutor.interview.statements import Statement, statements
 from tutor.interview.wording import Voice, faithful
 from tutor.llm.scripted import ScriptedModel
 from tutor.ui.debrief import export_html
@@ -156,12 +157,34 @@ def test_the_policy_never_asks_an_item_twice_and_always_ends(seed, clock):
     raise AssertionError("it never ended")
 
 
+def test_one_statement_is_followed_up_for_one_item_only():
+    state = new_state(SHORTENER)
+    state.phase = "deep-dive"
+    said = "We get 177,778 per second."
+    vague = [
+        Match(item.id, Statement(said, 0, len(said), False), 0.4, False)
+        for item in SHORTENER.items
+        if item.phase == "deep-dive"
+    ][:3]
+    heard = []
+    for _ in range(12):
+        for match in vague:
+            state.partial[match.item] = said
+        for move in reply(SHORTENER, state, Reading(matches=vague), said):
+            carried(state, move)
+            if move.kind == "follow_up":
+                heard.append(move.says)
+    assert heard and len(heard) == len(set(heard))
+
+
 def carried(state: State, move: Move) -> None:
     if move.kind in ("probe", "follow_up", "hint", "curveball") and move.item:
         state.asked[move.item] = state.asked.get(move.item, 0) + 1
         state.focus = move.item
         if move.kind == "hint":
             state.hinted[move.item] = state.hinted.get(move.item, 0) + 1
+    if move.kind == "follow_up":
+        state.followed[str(move.subject)] = str(move.item)
     if move.kind == "curveball":
         state.curveball = True
     if move.kind == "tell":

@@ -131,7 +131,8 @@ class Answerer:
         yield Retrieved(tuple(hits), timings["retrieve_ms"] or 0.0)
         turn = Turn(asked, began, alone, hits)
         found = extract.candidates(self.retriever, hits)
-        read = evidence.gather(alone, vector, found, self._verifier)
+        weights = extract.weighed(alone, vector, found, self.retriever)
+        read = evidence.gather(alone, weights, found, self._verifier)
         decision = coverage.decide(alone, hits, self.retriever, found.vectors @ vector, read)
         nearest = nearest_sections(hits)
         cited = Citations(self.retriever)
@@ -145,7 +146,7 @@ class Answerer:
             yield NotCovered(decision.reply, nearest)
             yield Finished(self._answer(turn, cited, timings, decision.reply))
             return
-        chosen = extract.choose(alone, vector, found, self.retriever)
+        chosen = extract.choose(weights, found)
         turn.extract = tuple(
             ExtractSentence(shown(found.passages[i].text), cited.number(found.passages[i])) for i in chosen
         )

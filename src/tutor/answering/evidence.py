@@ -1,4 +1,4 @@
-"""What the guide's sentences say to a question: the verifier reads the nearest ones beside it.
+"""What the guide's sentences say to a question: the verifier reads the best ones beside it.
 
 It was trained on questions beside passages that answer them, or carry or deny what they take for granted
 (`evals/verifier`). Does not decide anything.
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from tutor.answering.extract import Candidates
 from tutor.corpus.blocks import Passage
-from tutor.retrieval.embedder import Vectors
 from tutor.verification.verifier import Verifier
 
 READ = 3
@@ -23,7 +22,7 @@ READ = 3
 
 @dataclass(frozen=True)
 class Evidence:
-    """The sentences read, by position and most similar first, and what the verifier reads in each.
+    """The sentences read, by position and best first, and what the verifier reads in each.
 
     `logits` has shape (n, 2): log odds, clipped to ±4.6, that the question is denied and that it is answered.
     """
@@ -38,11 +37,12 @@ class Evidence:
         return [*np.sort(self.logits[:, column])[::-1][:2].tolist(), -4.6, -4.6][:2]
 
 
-def gather(question: str, vector: Vectors, found: Candidates, verifier: Verifier) -> Evidence:
-    """Read the question against the sentences nearest to it, no two of them neighbours."""
-    similar = found.vectors @ vector
+def gather(
+    question: str, weights: NDArray[np.float64], found: Candidates, verifier: Verifier
+) -> Evidence:
+    """Read the question against the sentences that say most to it by `extract.weighed`, no two of them neighbours."""
     chosen: list[int] = []
-    for i in np.argsort(-similar, kind="stable").tolist():
+    for i in np.argsort(-weights, kind="stable").tolist():
         if len(chosen) == READ:
             break
         if all(abs(i - other) > 1 for other in chosen):

@@ -53,17 +53,22 @@ def candidates(retriever: Retriever, hits: list[SectionHit], count: int = 4) -> 
     )
 
 
-def choose(
-    question: str, vector: Vectors, found: Candidates, retriever: Retriever, limit: int = SENTENCES
-) -> list[int]:
+def weighed(
+    question: str, vector: Vectors, found: Candidates, retriever: Retriever
+) -> NDArray[np.float64]:
+    """How much each sentence says to the question, shape (n,), higher is better: its `features` weighed."""
+    return features(question, vector, found, retriever) @ np.array(WEIGHTS) if found.passages else np.zeros(0)
+
+
+def choose(weights: NDArray[np.float64], found: Candidates, limit: int = SENTENCES) -> list[int]:
     """Positions of the sentences to show, in reading order of the sections as ranked.
 
-    They are taken by `features`; one that repeats a chosen sentence is left out, and one that cannot stand alone loses
-    unless the sentence before it is shown too.
+    They are taken by what `weighed` gave; one that repeats a chosen sentence is left out, and one that cannot stand
+    alone loses unless the sentence before it is shown too.
     """
     if not found.passages:
         return []
-    scores = features(question, vector, found, retriever) @ np.array(WEIGHTS)
+    scores = weights.copy()
     points = np.array([bool(DANGLING.match(passage.plain)) for passage in found.passages])
     floor = float(scores.max()) - FLOOR
     chosen: list[int] = []

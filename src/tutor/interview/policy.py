@@ -159,11 +159,12 @@ def drive(problem: Problem, state: State, reading: Reading) -> list[Move]:
     focus = state.focus
     if focus and focus in state.partial and focus not in state.credited:
         times = state.asked.get(focus, 0)
-        if 0 < times <= MAX_FOLLOW_UPS:
+        if 0 < times <= MAX_FOLLOW_UPS and new_for(state.partial[focus], focus, state):
             return [follow_up(state.partial[focus], focus, times)]
     for match in reading.matches:
         item = problem.item(match.item)
         fresh = not match.covered and match.item not in state.credited and not state.asked.get(match.item)
+        fresh = fresh and new_for(match.statement.text, match.item, state)
         if fresh and item.phase == state.phase and weight(item, state) >= 2:
             return [follow_up(match.statement.text, match.item, 0)]
     left = open_items(problem, state)
@@ -172,15 +173,25 @@ def drive(problem: Problem, state: State, reading: Reading) -> list[Move]:
     return advance(problem, state)
 
 
+def quoted(said: str) -> str:
+    """What the candidate said as it is given back."""
+    return " ".join(said.split())[:90].rstrip(" .,")
+
+
+def new_for(said: str, item: str, state: State) -> bool:
+    """Whether what was said may be followed up for an item: not where it was for another, or a question would return."""
+    return state.followed.get(quoted(said), item) == item
+
+
 def follow_up(said: str, item: str, times: int) -> Move:
     """Ask for more on something the candidate said, each time in another way."""
-    quote = " ".join(said.split())[:90].rstrip(" .,")
+    quote = quoted(said)
     ways = (
         f"You said “{quote}”. Can you be more concrete about how that works?",
         f"Stay with “{quote}” for a moment: what exactly happens, step by step?",
         f"What would I see if I looked inside “{quote}”?",
     )
-    return Move("follow_up", ways[min(times, len(ways) - 1)], item=item)
+    return Move("follow_up", ways[min(times, len(ways) - 1)], item=item, subject=quote)
 
 
 def advance(problem: Problem, state: State, late: bool = False) -> list[Move]:

@@ -170,6 +170,8 @@ class Room:
         if move.kind in ("probe", "follow_up") and move.item:
             state.asked[move.item] = state.asked.get(move.item, 0) + 1
             state.focus = move.item
+        if move.kind == "follow_up" and move.item and move.subject:
+            state.followed[move.subject] = move.item
         if move.kind == "curveball":
             state.curveball = True
             for item in self.problem.curveball.items[:1]:

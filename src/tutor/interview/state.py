@@ -68,6 +68,7 @@ class State:
     ledger: list[Evidence] = field(default_factory=list)
     partial: dict[str, str] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
+    followed: dict[str, str] = field(default_factory=dict)
     hinted: dict[str, int] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
