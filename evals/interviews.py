@@ -96,12 +96,15 @@ def quantities_read(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
 
 def substance(tutor: Tutor, problems: Sequence[Problem]) -> dict[tuple[str, str], float]:
     """How surely (0..1) the verifier finds what each item tells in the guide section that teaches it: in the whole
-    section or in three sentences of it that follow each other, as claims of answers are read. Keys are the telling and
-    the section, so that items which problems share are read once."""
+    section or, where that is not enough, in three sentences of it that follow each other, as claims of answers are read.
+    Keys are the telling and the section, so that items which problems share are read once."""
     texts = {section.id: section.text for section in tutor.sections()}
     wanted = list(dict.fromkeys((i.fill, i.section) for problem in problems for i in problem.all_items()))
-    read = tutor.verifier().verify_all([(fill, [texts[key], *threes(texts[key])]) for fill, key in wanted])
-    return {key: found.score for key, found in zip(wanted, read, strict=True)}
+    read = tutor.verifier().verify_all([(fill, [texts[key]]) for fill, key in wanted])
+    scores = {key: found.score for key, found in zip(wanted, read, strict=True)}
+    short = [key for key in wanted if scores[key] < SUBSTANCE]
+    again = tutor.verifier().verify_all([(fill, threes(texts[key])) for fill, key in short])
+    return scores | {key: max(scores[key], found.score) for key, found in zip(short, again, strict=True)}
 
 
 def threes(text: str) -> list[str]:
