@@ -1,7 +1,7 @@
 """Fit when a question leans on the one before it: `python -m evals.fit_followup`.
 
 Leaning: the turns of `sets/dev_followup` but for changes of topic. Not: those, the hand-written twins, and the questions
-of `sets/dev`, each after another one. Prints the decision for `answering/followup.py`; never reads a set that gates.
+of `sets/dev` and of `sets/dev_unanswerable`, each after another one. Prints the decision for `answering/followup.py`; never reads a set that gates.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def main() -> None:
             changed = case["kind"] == "topic_change" and at == len(turns) - 1
             pairs.append((turns[at], turns[0], not changed))
         pairs.append((case["standalone"], turns[0], False))
-    plain = [case["question"] for case in cases("dev")]
+    unknown = [c["question"] for c in cases("dev_unanswerable") if c["kind"] in {"out_of_domain", "not_in_guide"}]
+    plain = [case["question"] for case in cases("dev")] + unknown
     pairs += [(question, rng.choice(plain), False) for question in plain]
     x = np.array([followup.features(question, last, retriever) for question, last, _ in pairs])
     y = np.array([leaning for *_, leaning in pairs])

@@ -45,7 +45,7 @@ FEATURES = (
     "same topic", "loose pointers", "joint topic", "shared words", "joint gain", "foreign words",
 )  # fmt: skip
 LEANS = Logistic(
-    (2.06, 0.69, -0.46, 1.23, -2.44, -6.22, -0.88, -2.61, -0.22, 6.89, 2.33, 1.16, 0.03, -5.68, -0.92, -1.51), 5.16
+    (1.87, 0.94, -0.02, 2.09, -3.42, -4.92, 0.80, -2.27, -0.17, 7.20, 1.96, 1.64, 0.02, -5.85, -1.84, -2.19), 0.64
 )
 """The decision on `features`, from `evals/fit_followup.py`."""
 SUBJECT = re.compile(
