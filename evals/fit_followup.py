@@ -1,7 +1,8 @@
 """Fit when a question leans on the one before it: `python -m evals.fit_followup`.
 
-Leaning: the turns of `sets/dev_followup` but for changes of topic. Not: those, the hand-written twins, and the questions
-of `sets/dev` and of `sets/dev_unanswerable`, each after another one. Prints the decision for `answering/followup.py`; never reads a set that gates.
+Leaning: the turns of `sets/dev_followup` but for changes of topic. Not: those, the hand-written twins, and the
+questions of `sets/dev` and of `sets/dev_unanswerable`, each after another one. Prints the decision for
+`answering/followup.py`; never reads a set that gates.
 """
 
 from __future__ import annotations
