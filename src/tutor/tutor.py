@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tutor import models
@@ -280,10 +280,6 @@ class Tutor:
     def sections(self) -> tuple[Section, ...]:
         """All sections in reading order."""
         return self.retriever().index.sections
-
-    def guide(self) -> Mapping[str, Section]:
-        """All sections by id."""
-        return {section.id: section for section in self.sections()}
 
     def section(self, section_id: str) -> Section | None:
         """One section by id."""

@@ -243,7 +243,7 @@ def finished():
 def test_a_debrief_in_markdown_names_sections_and_its_links_lead_to_them():
     guide = {s.id: s for d in read_corpus(ROOT / "corpus" / "guide") for s in d.sections}
     state, result = finished()
-    text = to_markdown(result, state, guide, "corpus/guide/")
+    text = to_markdown(result, state, guide.get, "corpus/guide/")
     links = re.findall(r"\[([^]]+)\]\(([^#)]+)#([^)]+)\)", text)
     assert links
     for label, file, key in links:
@@ -253,7 +253,7 @@ def test_a_debrief_in_markdown_names_sections_and_its_links_lead_to_them():
 def test_a_debrief_in_one_file_needs_nothing_else_and_runs_no_markup():
     guide = {s.id: s for d in read_corpus(ROOT / "corpus" / "guide") for s in d.sections}
     state, result = finished()
-    text = export_html(result.to_json(), state.phase_ends, state.to_json()["transcript"], guide)
+    text = export_html(result.to_json(), state.phase_ends, state.to_json()["transcript"], guide.get)
     assert "<b>counter</b>" not in text and "&lt;b&gt;counter&lt;/b&gt;" in text
     assert not re.search(r"(?:href|src)=|url\(|#cite-", text)
     assert "10-real-world-designs.md" in text

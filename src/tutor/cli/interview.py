@@ -77,7 +77,7 @@ def interview(
         else:
             from tutor.interview.debrief import to_markdown
 
-            typer.echo(to_markdown(result, room.state, tutor.guide()))
+            typer.echo(to_markdown(result, room.state, tutor.section))
     finally:
         tutor.close()
 

@@ -6,7 +6,7 @@ No quote, no credit. The same state always gives the same debrief. Does not know
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -221,11 +221,11 @@ def mistakes(state: State) -> list[Mistake]:
     return found
 
 
-def to_markdown(result: Debrief, state: State, guide: Mapping[str, Section], base: str = "") -> str:
+def to_markdown(result: Debrief, state: State, section_of: Callable[[str], Section | None], base: str = "") -> str:
     """The debrief as Markdown; each item links to its section of the guide, whose files lie under `base`."""
 
     def link(key: str) -> str:
-        section = guide.get(key)
+        section = section_of(key)
         return f"[{section.label}]({base}{section.path}#{key})" if section else key
 
     lines = [f"# {result.title}: {result.verdict}", "", result.arithmetic, ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from tutor.schema import Section
@@ -23,14 +23,14 @@ def debrief_html(
     result: dict[str, Any],
     ends: dict[str, float],
     past: list[dict[str, Any]],
-    guide: Mapping[str, Section],
+    section_of: Callable[[str], Section | None],
     note: str = "",
 ) -> str:
     """The whole debrief; sections of the guide open in the page's panel."""
 
     def link(key: str) -> str:
-        label = guide[key].label if key in guide else key
-        return f'<a href="#cite-{html.escape(key)}@0-0">{html.escape(label)}</a>'
+        section = section_of(key)
+        return f'<a href="#cite-{html.escape(key)}@0-0">{html.escape(section.label if section else key)}</a>'
 
     return article(result, ends, past, link, note)
 
@@ -117,13 +117,14 @@ def export_html(
     result: dict[str, Any],
     ends: dict[str, float],
     transcript: list[dict[str, Any]],
-    guide: Mapping[str, Section],
+    section_of: Callable[[str], Section | None],
     note: str = "",
 ) -> str:
     """The debrief and transcript as one file that needs nothing else; sections are named with their file."""
 
     def link(key: str) -> str:
-        name = f"{guide[key].label}, {guide[key].path}" if key in guide else key
+        section = section_of(key)
+        name = f"{section.label}, {section.path}" if section else key
         return f'<span class="soft">[{html.escape(name)}]</span>'
 
     lines = "".join(

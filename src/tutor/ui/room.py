@@ -10,7 +10,7 @@ import logging
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -159,7 +159,7 @@ class RoomPage:
         seen.setdefault("owner", uuid.uuid4().hex)
         return self.view(seen)
 
-    def view(self, seen: dict[str, Any], error: str = "", talk: Any = None) -> tuple[Any, ...]:
+    def view(self, seen: dict[str, Any], error: str = "") -> tuple[Any, ...]:
         """Every part of the tab as the stored interview has it."""
         try:
             record = self.record(seen)
@@ -174,7 +174,7 @@ class RoomPage:
             gr.update(visible=running),
             gr.update(visible=ended),
             progress.bar(state, bool(record and record.paused)) if running and state else "",
-            talk if talk is not None else progress.messages(state),
+            progress.messages(state),
             gr.update(value=record.draft if record else "", interactive=not (record and record.paused)),
             whiteboard.shown(state),
             state.diagram if state else "",
@@ -328,15 +328,15 @@ class RoomPage:
         assert record.debrief is not None
         past = [r.debrief for r in reversed(self.store.listed(str(seen.get("owner")))) if r.debrief]
         return debrief_html(
-            record.debrief, record.state.phase_ends, past, self.guide(), self.outdated(record)
+            record.debrief, record.state.phase_ends, past, self.section, self.outdated(record)
         )
 
-    def guide(self) -> Mapping[str, Section]:
-        """The guide's sections by id; none while it cannot be read: a stored debrief is shown all the same."""
+    def section(self, key: str) -> Section | None:
+        """A section of the guide; none while it cannot be read: a stored debrief is shown all the same."""
         try:
-            return self.tutor.guide()
+            return self.tutor.section(key)
         except TutorError:
-            return {}
+            return None
 
     def outdated(self, record: Record) -> str:
         """Which version of the problem a stored debrief was judged against, where it has changed since."""
@@ -356,9 +356,9 @@ class RoomPage:
         name, note = f"debrief-{record.problem}.{kind}", self.outdated(record)
         if kind == "html":
             lines = record.state.to_json()["transcript"]
-            text = export_html(record.debrief, record.state.phase_ends, lines, self.guide(), note)
+            text = export_html(record.debrief, record.state.phase_ends, lines, self.section, note)
         else:
             kept = replace(Debrief.from_json(record.debrief), note=note)
-            text = to_markdown(kept, record.state, self.guide(), "corpus/guide/")
+            text = to_markdown(kept, record.state, self.section, "corpus/guide/")
         mime = "text/html" if kind == "html" else "text/markdown"
         return json.dumps({"name": name, "type": mime, "text": text})
