@@ -273,14 +273,22 @@ def test_a_foreseen_line_is_worded_ahead_and_said_at_once():
     model = ScriptedModel(["Redirects should be fast. Where would the address come from?"])
     voice = Voice(lambda: model)
     voice.prepare([probe], lambda: False)
-    assert voice.word(Move("probe", probe, item="cache"), "", SHORTENER.items).startswith("Redirects should")
+    assert voice.word(Move("probe", probe, item="cache"), SHORTENER.items).startswith("Redirects should")
     assert len(model.prompts) == 1
 
 
 def test_a_wording_that_comes_too_late_gives_way_to_the_template():
     probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
-    slow = ScriptedModel(["Redirects should be fast, so where would the address come from?"], delay_s=0.4)
-    assert Voice(lambda: slow).word(Move("probe", probe, item="cache"), "", SHORTENER.items) == probe
+    slow = ScriptedModel(["Redirects should be fast, so where would the address come from?"], delay_s=0.5)
+    assert Voice(lambda: slow).word(Move("probe", probe, item="cache"), SHORTENER.items) == probe
+
+
+def test_no_wording_is_asked_for_when_the_time_for_the_reply_is_spent():
+    probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
+    model = ScriptedModel(["Redirects should be fast. Where would the address come from?"])
+    move = Move("probe", probe, item="cache")
+    assert Voice(lambda: model).word(move, SHORTENER.items, left_s=0.1) == probe and not model.prompts
+    assert Voice(lambda: model).word(move, SHORTENER.items, left_s=1.0).startswith("Redirects should")
 
 
 def test_a_model_that_is_still_starting_is_not_waited_for():
@@ -291,7 +299,7 @@ def test_a_model_that_is_still_starting_is_not_waited_for():
         return ScriptedModel(["Redirects should be fast. Where would the address come from?"])
 
     began = time.monotonic()
-    assert Voice(starting).word(Move("probe", probe, item="cache"), "", SHORTENER.items) == probe
+    assert Voice(starting).word(Move("probe", probe, item="cache"), SHORTENER.items) == probe
     assert time.monotonic() - began < 2.5
 
 
@@ -299,4 +307,4 @@ def test_a_line_worded_ahead_still_may_not_leak():
     probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
     voice = Voice(lambda: ScriptedModel(["Would you put hot links in a Redis cache for redirects?"]))
     voice.prepare([probe], lambda: False)
-    assert voice.word(Move("probe", probe, item="cache"), "", SHORTENER.items) == probe
+    assert voice.word(Move("probe", probe, item="cache"), SHORTENER.items) == probe

@@ -5,6 +5,7 @@ The only place that changes a state. Does not know where it is stored or shown.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from tutor.interview.policy import ANNOUNCED, Move, hint, items_of, next_phase, 
 from tutor.interview.problem import LENGTHS, LEVELS, Level, Problem
 from tutor.interview.reading import Reader, Reading
 from tutor.interview.state import Evidence, How, Line, NumberSeen, State
-from tutor.interview.wording import Voice
+from tutor.interview.wording import REPLY_S, Voice
 
 MAX_KEPT = 100_000
 """Characters of one turn that are kept."""
@@ -61,6 +62,7 @@ class Room:
 
     def __init__(self, problem: Problem, state: State, reader: Reader, voice: Voice) -> None:
         self.problem, self.state, self._reader, self._voice = problem, state, reader, voice
+        self._reply_by = 0.0
 
     def open(self) -> Iterator[Said]:
         """The first words."""
@@ -75,17 +77,19 @@ class Room:
         """The candidate speaks. What was said is kept before anything can fail."""
         if self.state.ended:
             return
+        self._reply_by = time.monotonic() + REPLY_S
         kept = text[:MAX_KEPT]
         self.state.transcript.append(Line("candidate", kept, self.state.clock_s, self.state.phase))
         spoken = [line.text for line in self.state.transcript if line.who == "interviewer"]
         reading = self._reader.read(kept, items_of(self.problem, self.state), spoken)
         self._credit(reading)
-        yield from self._do(reply(self.problem, self.state, reading, kept), kept)
+        yield from self._do(reply(self.problem, self.state, reading, kept))
 
     def draw(self, mermaid: str) -> Iterator[Said]:
         """The candidate draws; a diagram that cannot be read leaves the last one in place."""
         if self.state.ended:
             return
+        self._reply_by = time.monotonic() + REPLY_S
         try:
             graph = drawing.parse(mermaid)
         except drawing.DiagramError as error:
@@ -111,16 +115,17 @@ class Room:
         Raises:
             ConfigError: there is no such action.
         """
+        self._reply_by = time.monotonic() + REPLY_S
         if action == "end":
-            yield from self._do([Move("close", "Let us stop here and look at how it went.")], "")
+            yield from self._do([Move("close", "Let us stop here and look at how it went.")])
         elif action == "hint":
-            yield from self._do(hint(self.problem, self.state), "")
+            yield from self._do(hint(self.problem, self.state))
         elif action == "next_phase":
             following = next_phase(self.state)
             if following is None:
                 yield from self.do("end")
             else:
-                yield from self._do([Move("phase", ANNOUNCED[following], subject=following)], "")
+                yield from self._do([Move("phase", ANNOUNCED[following], subject=following)])
         else:
             raise ConfigError(f"There is no action `{action}`.", "Use hint, next_phase or end.")
 
@@ -152,7 +157,7 @@ class Room:
                 )  # fmt: skip
         state.facts += [fact.id for fact in reading.facts if fact.id not in state.facts]
 
-    def _do(self, moves: list[Move], candidate: str) -> Iterator[Said]:
+    def _do(self, moves: list[Move]) -> Iterator[Said]:
         """Carry out moves one after the other."""
         for move in moves:
             self._note(move)
@@ -205,8 +210,7 @@ class Room:
             for item in self.problem.all_items()
             if item.id not in self.state.credited and item.id not in self.state.told
         ]
-        last = next((line.text for line in reversed(self.state.transcript) if line.who == "candidate"), "")
-        text = self._voice.word(move, last, hidden)
+        text = self._voice.word(move, hidden, self._reply_by - time.monotonic())
         self.state.transcript.append(
             Line("interviewer", text, self.state.clock_s, self.state.phase, move.kind, move.item)
         )

@@ -21,9 +21,11 @@ log = logging.getLogger(__name__)
 WORDED = ("probe", "follow_up", "challenge", "hint", "slow_down", "curveball")
 """Moves the model may word; facts, times and endings are said as they are."""
 MAX_TOKENS = 60
-DEADLINE_S = 0.8
-"""A wording that is not complete by then is not waited for: the template is said. What can be foreseen is worded
-ahead, without a deadline."""
+REPLY_S = 1.2
+"""Within so many seconds after the candidate spoke, all that is said must be complete: a wording that is not is given
+up, and the template is said. What can be foreseen is worded ahead, without a deadline."""
+WORTH_S = 0.3
+"""With less time left than this no wording is asked for."""
 SYSTEM = (
     "You are a calm senior engineer who interviews a candidate. You are given one line to say. Say it in "
     "your own words, in one or two short sentences, friendly and plain. Keep its meaning exactly. Never add "
@@ -42,11 +44,11 @@ class Voice:
         self._speaking = 0
         self._lock = threading.Lock()
 
-    def word(self, move: Move, candidate: str, hidden: Sequence[CheckItem]) -> str:
-        """The text of a move; `hidden` are the items it must not give away."""
+    def word(self, move: Move, hidden: Sequence[CheckItem], left_s: float = REPLY_S) -> str:
+        """The text of a move; `hidden` are the items it must not give away, `left_s` the seconds it may take."""
         if self._connect is None or move.kind not in WORDED:
             return move.says
-        text = self._kept.get(move.says) or self._now(move)
+        text = self._kept.get(move.says) or self._now(move, left_s)
         return text if faithful(text, move, hidden) else move.says
 
     def prepare(self, lines: Iterable[str], ended: Callable[[], bool]) -> None:
@@ -64,14 +66,16 @@ class Voice:
             if re.search(r"[.?!]$", text):
                 self._kept[line] = text
 
-    def _now(self, move: Move) -> str:
+    def _now(self, move: Move, left_s: float) -> str:
         """The wording where it comes in time, else nothing; a model that is still starting is not waited for."""
-        began = time.monotonic()
+        if left_s < WORTH_S:
+            return ""
+        ends = time.monotonic() + left_s
         said: list[str] = []
 
         def ask() -> None:
             try:
-                said.append(self._asked(move.says, lambda: time.monotonic() - began > DEADLINE_S))
+                said.append(self._asked(move.says, lambda: time.monotonic() > ends))
             except LLMError as error:
                 log.warning("interviewer's wording: %s", error)
             finally:
@@ -80,7 +84,7 @@ class Voice:
         self._count(1)
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
-        asking.join(DEADLINE_S + 0.1)
+        asking.join(left_s)
         return said[0] if said else ""
 
     def _count(self, change: int) -> None:
