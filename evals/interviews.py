@@ -21,6 +21,7 @@ from tutor.interview.reading import numbers_in
 from tutor.interview.room import Room, Said
 from tutor.interview.state import State
 from tutor.interview.statements import statements
+from tutor.retrieval.lexical import words
 from tutor.tutor import Tutor
 from tutor.verification.verifier import sentences
 
@@ -95,19 +96,31 @@ def quantities_read(tutor: Tutor, cases: Sequence[Case]) -> list[Score]:
 
 
 def substance(tutor: Tutor, problems: Sequence[Problem]) -> dict[tuple[str, str], float]:
-    """How surely (0..1) the verifier finds what each item tells in the guide section that teaches it: in the whole
-    section or, where that is not enough, in three sentences of it that follow each other, as claims of answers are read.
-    Keys are the telling and the section, so that items which problems share are read once."""
+    """How surely (0..1) the verifier finds what each item tells in the guide section that teaches it: in the three
+    sentences following each other that share most with it, as claims of answers are read, or, where that is not enough,
+    in the whole section or any three. Keys are the telling and the section: items that problems share are read once."""
     texts = {section.id: section.text for section in tutor.sections()}
-    wanted = list(dict.fromkeys((i.fill, i.section) for problem in problems for i in problem.all_items()))
-    read = tutor.verifier().verify_all([(fill, [texts[key]]) for fill, key in wanted])
-    scores = {key: found.score for key, found in zip(wanted, read, strict=True)}
-    short = [key for key in wanted if scores[key] < SUBSTANCE]
-    again = tutor.verifier().verify_all([(fill, threes(texts[key])) for fill, key in short])
-    return scores | {key: max(scores[key], found.score) for key, found in zip(short, again, strict=True)}
+    wanted = dict.fromkeys((i.fill, i.section) for problem in problems for i in problem.all_items())
+    scores = dict.fromkeys(wanted, 0.0)
+    for passages in (closest, whole, threes):
+        short = [key for key in wanted if scores[key] < SUBSTANCE]
+        read = tutor.verifier().verify_all([(fill, passages(texts[key], fill)) for fill, key in short])
+        scores |= {key: max(scores[key], found.score) for key, found in zip(short, read, strict=True)}
+    return scores
 
 
-def threes(text: str) -> list[str]:
+def closest(text: str, telling: str) -> list[str]:
+    """The three sentences of a text that follow each other and share most words with a telling."""
+    wanted = set(words(telling))
+    return [max(threes(text, telling), key=lambda three: len(wanted & set(words(three))))]
+
+
+def whole(text: str, telling: str) -> list[str]:
+    """The text itself."""
+    return [text]
+
+
+def threes(text: str, telling: str) -> list[str]:
     """Every three sentences of a text that follow each other."""
     spans = sentences(text)
     return [text[spans[i][0] : spans[min(i + 2, len(spans) - 1)][1]] for i in range(max(1, len(spans) - 2))]

@@ -122,7 +122,7 @@ def run(names: Sequence[str], use_llm: bool, jobs: int = JOBS) -> list[SetReport
     cases = {name: load(name) for name in names}
     tutor = Tutor(load_settings(), build_missing=True)
     try:
-        tutor.load()
+        tutor.retriever()
         tutor.prepare_interviews()
         reports = [
             SetReport(name, metrics_of(name, scores), scores, notes=NOTES.get(name, [])[:], seconds=seconds)

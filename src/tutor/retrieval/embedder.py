@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tutor.errors import ModelCorrupt
 
 Vectors = NDArray[np.float32]
-BATCH = 32
+BATCH = 8
+"""Texts embedded together: of like length, since each is padded to the longest."""
 
 
 class Embedder(Protocol):
@@ -65,20 +66,18 @@ class SentenceEmbedder:
     def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
         """Unit vectors of the texts, in order."""
         model = self.load()
-        parts = []
+        vectors = np.zeros((len(texts), model.get_embedding_dimension()), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         for start in range(0, len(texts), BATCH):
+            batch = order[start : start + BATCH]
             with self._lock:
-                parts.append(
-                    model.encode(
-                        list(texts[start : start + BATCH]),
-                        batch_size=BATCH,
-                        normalize_embeddings=True,
-                        show_progress_bar=False,
-                        convert_to_numpy=True,
-                    )
+                vectors[batch] = model.encode(
+                    [texts[i] for i in batch],
+                    batch_size=BATCH,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                    convert_to_numpy=True,
                 )
             if progress:
                 progress(min(start + BATCH, len(texts)))
-        if not parts:
-            return np.zeros((0, 384), dtype=np.float32)
-        return np.vstack(parts).astype(np.float32)
+        return vectors

@@ -175,7 +175,7 @@ def embed_missing(
     keys = [key_of(text) for text in texts]
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     if missing:
-        order = sorted(missing, key=lambda key: len(missing[key]))
+        order = list(missing)
         report = (lambda n: progress("Reading the guide", n, len(order))) if progress else None
         made = embedder.embed([missing[key] for key in order], report)
         known = {**known, **dict(zip(order, made, strict=True))}
