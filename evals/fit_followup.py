@@ -1,55 +1,173 @@
-"""Fit when a question leans on the one before it: `python -m evals.fit_followup`.
+"""Fit how a question within a conversation is understood: `python -m evals.fit_followup`.
 
-Leaning: the turns of `sets/dev_followup` but for changes of topic. Not: those, the hand-written twins, and the
-questions of `sets/dev` and of `sets/dev_unanswerable`, each after another one. Prints the decision for
-`answering/followup.py`; never reads a set that gates.
+One model of two parts, fitted together: how surely a question leans on the one before it (`answering/followup.py`), and
+what ranks sections where it does (`answering/conversation.py`); the loss is the right section's log probability among all
+sections, and that of leaning. Leaning: the turns of `sets/dev_followup` but for changes of topic. Not: those, the
+hand-written twins, and the questions of `sets/dev` and of `sets/dev_unanswerable`, each after another one. Prints
+both parts; never reads a set that gates.
 """
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
+import torch
 
 from evals.fit_ranking import cases
 from evals.fitted import show
-from tutor.answering import followup
+from evals.scorers import near
+from tutor.answering import conversation, followup
+from tutor.retrieval.embedder import Vectors
+from tutor.retrieval.lexical import words
+from tutor.retrieval.retriever import Retriever
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
 
+FOLDS, SEED = 10, 2026
 FALSE_SHARE = 0.03
-"""Share of the questions that stand alone which may be taken for leaning."""
+"""Share of the questions that stand alone which may be rewritten."""
+PLAIN = 0.3
+"""What a question that stands alone weighs beside the last turn of a conversation."""
+LEANING = 1.0
+"""What the log probability of leaning weighs beside that of the right section."""
+SHRINK, SHRINK_LEANING = 0.01, 0.003
+"""Squared-weight penalties, on standardised signals."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A question after another: signals of leaning; per section its own score, its signals, and whether it is right."""
+
+    group: str
+    leans: bool
+    weight: float
+    features: list[float]
+    own: Vectors
+    signals: Vectors
+    right: Vectors
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it is known which section is right."""
+        return bool(self.right.any())
+
+
+def row(
+    retriever: Retriever, group: str, question: str, last: str, leans: bool, wanted: list[str], weight: float
+) -> Row:
+    """The signals of one question."""
+    ids = [section.id for section in retriever.index.sections]
+    return Row(
+        group, leans, weight, followup.features(question, last, retriever), retriever.scores(question),
+        conversation.signals(question, last, retriever), np.array([near(key, wanted) for key in ids]),
+    )  # fmt: skip
+
+
+def rows(retriever: Retriever) -> list[Row]:
+    """Every question of the development sets after another one."""
+    rng = random.Random(SEED)
+    found = []
+    for case in cases("dev_followup"):
+        turns, last = case["turns"], case["turns"][0]
+        changed = case["kind"] == "topic_change"
+        for at in range(1, len(turns)):
+            final = at == len(turns) - 1
+            wanted = case["section_ids"] if final else []
+            if words(turns[at]):
+                leans = not (final and changed)
+                found.append(row(retriever, case["id"], turns[at], last, leans, wanted, 1.0))
+            last = conversation.resolve(turns[at], last, retriever).question
+        alone = case["standalone"]
+        found.append(row(retriever, case["id"], alone, turns[0], False, case["section_ids"], PLAIN))
+    plain = cases("dev") + [
+        case for case in cases("dev_unanswerable") if case["kind"] in {"out_of_domain", "not_in_guide"}
+    ]
+    for case in plain:
+        last = rng.choice(plain)["question"]
+        wanted = case.get("section_ids", [])
+        found.append(row(retriever, case["id"], case["question"], last, False, wanted, PLAIN))
+    return found
+
+
+class Model:
+    """Gate and ranking over standardised signals."""
+
+    def __init__(self, held: list[Row]) -> None:
+        gate = np.array([r.features for r in held], dtype=np.float32)
+        self.middle, self.spread = gate.mean(0), gate.std(0) + 1e-6
+        self.scale = np.std(np.concatenate([r.signals for r in held if r.ranks]), axis=0) + 1e-6
+        self.gate = torch.tensor((gate - self.middle) / self.spread)
+        self.signals = torch.tensor(np.stack([r.signals for r in held]) / self.scale)
+        own = np.stack([r.own for r in held])
+        self.own_scale = float(own.std())
+        self.own = torch.tensor(own / self.own_scale)
+        self.right = torch.tensor(np.stack([r.right for r in held]))
+        self.leans = torch.tensor([float(r.leans) for r in held])
+        self.weight = torch.tensor([r.weight for r in held])
+        self.ranks = torch.tensor([r.ranks for r in held])
+        self.n, self.m = self.signals.shape[-1], gate.shape[-1]
+
+    def split(self, at: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Probability of leaning, and every section's score, for the rows `at`."""
+        leaning = torch.sigmoid(self.gate[at] @ b[self.n + 1 : -1] + b[-1])
+        extra = self.signals[at] @ b[1 : self.n + 1]
+        return leaning, self.own[at] * b[0] + leaning[:, None] * extra
+
+    def fit(self, at: torch.Tensor) -> torch.Tensor:
+        """Weights from the rows `at`."""
+        b = torch.cat([torch.tensor([1.0]), torch.full((self.n,), 0.1), torch.zeros(self.m + 1)]).requires_grad_(True)
+        optimiser = torch.optim.LBFGS([b], max_iter=200, line_search_fn="strong_wolfe")
+        ranks = self.ranks[at]
+        weight, right = self.weight[at], self.right[at]
+
+        def loss() -> torch.Tensor:
+            optimiser.zero_grad()
+            leaning, scores = self.split(at, b)
+            chance = torch.logsumexp(scores.masked_fill(~right, -1e9), 1) - torch.logsumexp(scores, 1)
+            ranking = -(chance * weight)[ranks].sum() / weight[ranks].sum()
+            gate = torch.nn.functional.binary_cross_entropy(
+                leaning.clamp(1e-6, 1 - 1e-6), self.leans[at], weight=weight, reduction="sum"
+            ) / weight.sum()
+            penalty = SHRINK * (b[: self.n + 1] ** 2).sum() + SHRINK_LEANING * (b[self.n + 1 : -1] ** 2).sum()
+            total: torch.Tensor = ranking + LEANING * gate + penalty
+            total.backward()
+            return total
+
+        optimiser.step(loss)
+        return b.detach()
 
 
 def main() -> None:
     """Fit, cross-check, print."""
     tutor = Tutor(load_settings())
     tutor.index()
-    retriever = tutor.retriever()
-    rng = random.Random(2026)
-    pairs: list[tuple[str, str, bool]] = []
-    for case in cases("dev_followup"):
-        turns = case["turns"]
-        for at in range(1, len(turns)):
-            changed = case["kind"] == "topic_change" and at == len(turns) - 1
-            pairs.append((turns[at], turns[0], not changed))
-        pairs.append((case["standalone"], turns[0], False))
-    unknown = [c["question"] for c in cases("dev_unanswerable") if c["kind"] in {"out_of_domain", "not_in_guide"}]
-    plain = [case["question"] for case in cases("dev")] + unknown
-    pairs += [(question, rng.choice(plain), False) for question in plain]
-    x = np.array([followup.features(question, last, retriever) for question, last, _ in pairs])
-    y = np.array([leaning for *_, leaning in pairs])
-    model = LogisticRegression(C=3, max_iter=5000)
-    held_out = cross_val_predict(model, x, y, cv=10, method="decision_function")
-    cut = float(np.quantile(held_out[~y], 1 - FALSE_SHARE))
-    print(
-        f"n={int(y.sum())}+{int((~y).sum())}; found where {FALSE_SHARE:.0%} of the others are:"
-        f" {np.mean(held_out[y] > cut):.3f}; by the rule {x[y, 0].mean():.3f} where {x[~y, 0].mean():.3f}"
-    )
-    model.fit(x, y)
-    show(followup.FEATURES, model.coef_[0], float(model.intercept_[0]) - cut)
+    held = rows(tutor.retriever())
+    model = Model(held)
+    groups = sorted({r.group for r in held})
+    folds = dict(zip(random.Random(SEED).sample(groups, len(groups)), [i % FOLDS for i in range(len(groups))], strict=True))
+    fold = np.array([folds[r.group] for r in held])
+    leaning, hit = np.zeros(len(held)), np.zeros(len(held))
+    for k in range(FOLDS):
+        b = model.fit(torch.tensor(np.flatnonzero(fold != k)))
+        out = torch.tensor(np.flatnonzero(fold == k))
+        chance, scores = model.split(out, b)
+        leaning[out] = chance
+        best = scores.topk(3).indices
+        hit[out] = model.right[out].gather(1, best).any(1)
+    cut = float(np.quantile(leaning[model.leans.numpy() == 0], 1 - FALSE_SHARE))
+    leans, last = model.leans.numpy() > 0, np.array([r.ranks and r.weight == 1 for r in held])
+    ranks = model.ranks.numpy()
+    print(f"n={len(held)}; held out: hit@3 of last turns {hit[last].mean():.3f} ({last.sum()}), of questions that stand"
+          f" alone {hit[ranks & ~last].mean():.3f} ({(ranks & ~last).sum()}); leaning found"
+          f" {np.mean(leaning[leans] >= cut):.3f}, where {FALSE_SHARE:.0%} of the others are: from {cut:.2f}")
+    b = model.fit(torch.arange(len(held))).numpy()
+    print("ranking, beside the question's own score")
+    show(conversation.FEATURES, b[1 : model.n + 1] / model.scale / (b[0] / model.own_scale))
+    gate = b[model.n + 1 : -1] / model.spread
+    print("leaning")
+    show(followup.FEATURES, gate, float(b[-1] - gate @ model.middle))
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def unanswerable(tutor: Tutor, cases: Sequence[Case], use_llm: bool) -> list[Sco
 
 
 def followup(tutor: Tutor, cases: Sequence[Case], use_llm: bool) -> list[Score]:
-    """Whether the last turn finds what its standalone twin would: hit@3 of both."""
+    """Whether the last turn leads to what its standalone twin would: hit@3 of both, each as an answer names them."""
     scores = []
     for case in cases:
         history: list[tuple[str, str]] = []
@@ -128,7 +128,7 @@ def followup(tutor: Tutor, cases: Sequence[Case], use_llm: bool) -> list[Score]:
             held = answer_to(tutor, turn, False, history)
             history.append((held.standalone_question, held.text))
         answer = answer_to(tutor, case["turns"][-1], False, history)
-        found = [hit.section.id for hit in tutor.search(answer.standalone_question, 3)]
+        found = [section.section_id for section in answer.nearest]
         wanted = case["section_ids"]
         twin = [hit.section.id for hit in tutor.search(case["standalone"], 3)]
         hit, twin_hit = (float(any(near(key, wanted) for key in ids)) for ids in (found, twin))

@@ -102,3 +102,20 @@ def test_stop_ends_the_draft_and_says_so(tutor):
 def test_no_question_is_an_error(tutor, question):
     with pytest.raises(QuestionError):
         list(Answerer(tutor.retriever(), None, tutor.verifier()).ask(question))
+
+
+def nearest_to(tutor, question, last):
+    history = [(last, "")]
+    found = answer_of(list(Answerer(tutor.retriever(), None, tutor.verifier()).ask(question, history=history)))
+    return [section.section_id for section in found.nearest]
+
+
+def test_a_follow_up_finds_the_sibling_of_what_was_asked_about(tutor):
+    last = "How do read replicas help a database scale?"
+    assert "scalability/database-scaling/write-sharding" in nearest_to(tutor, "and for writes?", last)
+
+
+def test_a_new_topic_ranks_as_it_does_alone(tutor):
+    question = "What does a reverse proxy do for the servers behind it?"
+    alone = [hit.section.id for hit in tutor.search(question, 3)]
+    assert nearest_to(tutor, question, "How do read replicas help a database scale?")[:1] == alone[:1]

@@ -12,7 +12,8 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tutor.answering import coverage, evidence, extract, followup, premise, prompt, suggest
+from tutor.answering import coverage, evidence, extract, premise, prompt, suggest
+from tutor.answering.conversation import Resolved, resolve
 from tutor.answering.question import clean
 from tutor.corpus.blocks import LINK, LIST_ITEM, Passage, sentence_spans
 from tutor.errors import LLMError
@@ -122,11 +123,12 @@ class Answerer:
         began = time.perf_counter()
         timings: dict[str, float | None] = {"first_token_ms": None}
         asked = clean(question)
-        alone = clean(standalone) if standalone else self._stand_alone(asked, history)
+        resolved = self._resolved(asked, clean(standalone) if standalone else None, history)
+        alone = resolved.question
         yield Rewritten(alone, alone != asked)
         searched = time.perf_counter()
         vector = self.retriever.embed(alone)
-        hits = self.retriever.search(alone, HITS)
+        hits = self.retriever.search(alone, HITS, resolved.order)
         timings["retrieve_ms"] = milliseconds(searched)
         yield Retrieved(tuple(hits), timings["retrieve_ms"] or 0.0)
         turn = Turn(asked, began, alone, hits)
@@ -237,11 +239,11 @@ class Answerer:
         new = tuple(citation for citation in cited.all if citation.n in numbers)
         yield Checked(Sentence(said, "supported", numbers), new)
 
-    def _stand_alone(self, question: str, history: History) -> str:
-        """The question as it stands alone; the last one is put in only where this one leans on it."""
-        if not history:
-            return question
-        return followup.alone(question, history[-1][0], self.retriever)
+    def _resolved(self, question: str, standalone: str | None, history: History) -> Resolved:
+        """The question as it stands alone; the last one counts only where this one leans on it."""
+        if standalone or not history:
+            return Resolved(standalone or question)
+        return resolve(question, history[-1][0], self.retriever)
 
     def _answer(
         self, turn: Turn, cited: Citations, timings: dict[str, float | None], reply: str = ""

@@ -81,7 +81,7 @@ def features(
         sum(best) / len(best),
         max(overlaps),
         sum(not vocabulary.knows(word) for word in content) / max(1, len(content)),
-        hits[0].score,
+        max(hit.score for hit in hits),
         log(1 + min(len(content), 12)),
         *read.strongest(1),
         overlaps[0],

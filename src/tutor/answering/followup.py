@@ -45,16 +45,16 @@ FEATURES = (
     "same topic", "loose pointers", "joint topic", "shared words", "joint gain", "foreign words",
 )  # fmt: skip
 LEANS = Logistic(
-    (1.87, 0.94, -0.02, 2.09, -3.42, -4.92, 0.80, -2.27, -0.17, 7.20, 1.96, 1.64, 0.02, -5.85, -1.84, -2.19), 0.64
+    (1.86, 0.31, -0.51, 0.26, -1.77, -3.06, 0.34, -0.78, -0.12, 5.21, 0.99, 1.39, 0.56, -5.62, -0.59, -1.12), 0.54
 )
-"""The decision on `features`, from `evals/fit_followup.py`."""
+"""How surely a question leans, by `features`, from `evals/fit_followup.py`."""
 SUBJECT = re.compile(
     r"^(?:(?:so|ok(?:ay)?|and|please|can you|could you)[,\s]+)*"
     r"(?:what(?:'s| is| are| does| do)|how (?:does|do|is|are)|explain(?: to me)?|describe|define|"
     r"tell me (?:more )?about|when (?:should|do|would) (?:i|we|you) (?:use|choose|pick)|"
     r"why (?:use|is|are|do|does))\s+"
     r"(?:the (?:\w+ )?(?:benefits?|advantages?|costs?|drawbacks?|point|purpose|idea|"
-    r"role|trade-?offs?|differences?) (?:of|behind|between)\s+)?(?:an?|the)?\s*(?P<subject>.+?)"
+    r"role|trade-?offs?|differences?) (?:of|behind|between)\s+)?(?:(?:an?|the)\s+)?(?P<subject>.+?)"
     r"(?:\s+(?:work|works|do|does|mean|means|for|used for|used|important|needed|"
     r"useful|actually|really)\b.*)?$",
     re.I,
@@ -128,21 +128,14 @@ def features(question: str, last: str, retriever: Retriever) -> list[float]:
     ]
 
 
-def leans(question: str, last: str, retriever: Retriever) -> bool:
-    """Whether the question leans on the one before it."""
-    if not words(question):
-        return True
-    return LEANS.log_odds(features(question, last, retriever)) >= 0
+def leaning(question: str, last: str, retriever: Retriever) -> float:
+    """How surely (0..1) the question leans on the one before it."""
+    return LEANS.probability(features(question, last, retriever)) if words(question) else 1.0
 
 
 def chapter(section_id: str) -> list[str]:
     """The first two parts of a section's id: what it is about at large."""
     return section_id.split("/")[:2]
-
-
-def alone(question: str, last: str, retriever: Retriever) -> str:
-    """The question as it stands alone: with what the last one was about put in, where it leans on that."""
-    return rewrite(question, last) if leans(question, last, retriever) else question
 
 
 def rewrite(question: str, last: str) -> str:
@@ -163,5 +156,11 @@ def rewrite(question: str, last: str) -> str:
         if count:
             return f"{replaced}?"
     topic = subject or " ".join(word for word in re.findall(r"[\w/+.-]+", last) if words(word)) or last.strip()
+    return with_topic(question, topic)
+
+
+def with_topic(question: str, topic: str) -> str:
+    """The question with a topic added to it."""
+    text = question.strip().rstrip("?!. ")
     bare = LEADING.sub("", text)
     return f"{bare} ({topic})?" if bare else f"{text or 'More'}: {topic}?"

@@ -35,7 +35,8 @@ class Retriever:
         self._lexical = LexicalIndex(texts)
         self.evidence = Evidence(index, self._lexical)
         self._weights = np.array(WEIGHTS, dtype=np.float32)
-        self._scored = lru_cache(KEPT)(self._scored_now)
+        self._rows = lru_cache(KEPT)(self._rows_now)
+        self._scored = lru_cache(KEPT)(lambda query: self.rows(query) @ self._weights)
         self._embedded = lru_cache(KEPT)(lambda text: embedder.embed([text])[0])
 
     @property
@@ -57,16 +58,28 @@ class Retriever:
         vector: Vectors = self._embedded(text)
         return vector
 
-    def search(self, query: str, k: int = 10) -> list[SectionHit]:
+    def scores(self, query: str) -> Vectors:
+        """Every section's score for a query, in reading order.
+
+        Raises:
+            RetrievalError: the vector store failed.
+        """
+        scores: Vectors = self._scored(query)
+        return scores
+
+    def search(self, query: str, k: int = 10, order: Vectors | None = None) -> list[SectionHit]:
         """At most `k` sections with their best passages, best first; none for an empty query.
+
+        `order` ranks them instead of the query's scores: one number for each section, in reading order.
 
         Raises:
             RetrievalError: the vector store failed.
         """
         if not query.strip() or k < 1:
             return []
-        scores = self._scored(query)
-        best = [self.index.sections[i] for i in np.argsort(-scores, kind="stable")[:k]]
+        scores = self.scores(query)
+        ranked = np.argsort(-(scores if order is None else order), kind="stable")
+        best = [self.index.sections[i] for i in ranked[:k]]
         found = self._passages(query, {section.id for section in best})
         return [
             SectionHit(section, float(scores[self._section_at[section.id]]), found[section.id])
@@ -74,13 +87,12 @@ class Retriever:
             if found.get(section.id)
         ]
 
-    def _scored_now(self, query: str) -> Vectors:
-        """Every section's score."""
-        scores: Vectors = self.rows(query) @ self._weights
-        return scores
-
     def rows(self, query: str) -> Vectors:
-        """The sections' features for a query (see `ranking.FEATURES`)."""
+        """The sections' features for a query, shape (sections, len(ranking.FEATURES))."""
+        rows: Vectors = self._rows(query)
+        return rows
+
+    def _rows_now(self, query: str) -> Vectors:
         vector = self.embed(query)
         dense = [
             (self._chunk_at[key], score)

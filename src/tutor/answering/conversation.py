@@ -1,0 +1,85 @@
+"""A question within a conversation: what it is alone, and how the guide's sections rank for it.
+
+A question that leans on the one before it is rewritten, and its sections are ranked by more than the rewriting finds:
+also by where they stand to the section that the last question led to, so that "and async?" finds the sibling of what was
+asked about. Does not know what is shown of a section.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tutor.answering import followup
+from tutor.retrieval import ranking
+from tutor.retrieval.embedder import Vectors
+from tutor.retrieval.retriever import Retriever
+from tutor.schema import Section
+
+RELATIONS = ("same", "sibling", "chapter", "file", "child", "neighbour")
+FEATURES = ("rewritten", "titled", *RELATIONS, *ranking.FEATURES)
+WEIGHTS = (
+    0.35, 0.11, 0.04, -0.04, 0.43, 0.12, 0.07, 0.15, 0.09, -0.14, -0.12, -0.27, -0.12, -0.21, -0.57, -0.27, 0.60,
+    -0.59, -0.68,
+)  # fmt: skip
+"""Weights of FEATURES beside the question's own score, from `evals/fit_followup.py`."""
+REWRITTEN_FROM = 0.63
+"""From this chance of leaning a question is rewritten; 3 % of those that stand alone are, on development questions."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A question that stands alone, and the order of the sections for it; None where its own scores rank them."""
+
+    question: str
+    order: Vectors | None = None
+
+
+def resolve(question: str, last: str, retriever: Retriever) -> Resolved:
+    """The question after the question `last`, which stands alone itself.
+
+    Raises:
+        RetrievalError: the vector store failed.
+    """
+    leaning = followup.leaning(question, last, retriever)
+    alone = followup.rewrite(question, last) if leaning >= REWRITTEN_FROM else question
+    order = retriever.scores(question) + leaning * signals(question, last, retriever) @ np.array(WEIGHTS, np.float32)
+    return Resolved(alone, order)
+
+
+def signals(question: str, last: str, retriever: Retriever) -> Vectors:
+    """What speaks for each section where the question leans on the last, in the order of FEATURES.
+
+    The scores of the rewritten question and of the question with the title of the section that the last one led to;
+    how each section stands to that one (0 or 1 each); and the question's own rows of `ranking.FEATURES`.
+    """
+    sections = retriever.index.sections
+    former = sections[int(np.argmax(retriever.scores(last)))]
+    return np.column_stack(
+        [
+            retriever.scores(followup.rewrite(question, last)),
+            retriever.scores(followup.with_topic(question, former.title)),
+            relations(sections, former),
+            retriever.rows(question),
+        ]
+    ).astype(np.float32)
+
+
+def relations(sections: tuple[Section, ...], former: Section) -> Vectors:
+    """Where each section stands to one of them, shape (sections, len(RELATIONS)), 0 or 1."""
+    here = sections.index(former)
+    return np.array(
+        [
+            (
+                at == here,
+                section.parent == former.parent,
+                section.path == former.path and section.heading_path[:2] == former.heading_path[:2],
+                section.path == former.path,
+                section.parent == former.id,
+                abs(at - here) == 1,
+            )
+            for at, section in enumerate(sections)
+        ],
+        dtype=np.float32,
+    )
