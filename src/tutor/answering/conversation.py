@@ -18,7 +18,7 @@ from tutor.retrieval.retriever import Retriever
 from tutor.schema import Section
 
 RELATIONS = ("same", "sibling", "chapter", "file", "child", "neighbour")
-FEATURES = ("rewritten", "titled", *RELATIONS, *ranking.FEATURES)
+FEATURES = ("rewritten", "titled", *RELATIONS, *(f"own {name}" for name in ranking.FEATURES))
 WEIGHTS = (
     0.35, 0.11, 0.04, -0.04, 0.43, 0.12, 0.07, 0.15, 0.09, -0.14, -0.12, -0.27, -0.12, -0.21, -0.57, -0.27, 0.60,
     -0.59, -0.68,
