@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -273,6 +274,20 @@ def test_a_foreseen_line_is_worded_ahead_and_said_at_once():
     model = ScriptedModel(["Redirects should be fast. Where would the address come from?"])
     voice = Voice(lambda: model)
     voice.prepare([probe], lambda: False)
+    assert voice.word(Move("probe", probe, item="cache"), SHORTENER.items).startswith("Redirects should")
+    assert len(model.prompts) == 1
+
+
+def test_wording_ahead_waits_while_a_candidate_is_attended_to_and_goes_on_afterwards():
+    probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
+    model = ScriptedModel(["Redirects should be fast. Where would the address come from?"])
+    voice = Voice(lambda: model)
+    ahead = threading.Thread(target=voice.prepare, args=([probe], lambda: False))
+    with voice.attending():
+        ahead.start()
+        time.sleep(0.2)
+        assert not model.prompts
+    ahead.join(5)
     assert voice.word(Move("probe", probe, item="cache"), SHORTENER.items).startswith("Redirects should")
     assert len(model.prompts) == 1
 

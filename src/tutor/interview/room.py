@@ -81,7 +81,8 @@ class Room:
         kept = text[:MAX_KEPT]
         self.state.transcript.append(Line("candidate", kept, self.state.clock_s, self.state.phase))
         spoken = [line.text for line in self.state.transcript if line.who == "interviewer"]
-        reading = self._reader.read(kept, items_of(self.problem, self.state), spoken)
+        with self._voice.attending():
+            reading = self._reader.read(kept, items_of(self.problem, self.state), spoken)
         self._credit(reading)
         yield from self._do(reply(self.problem, self.state, reading, kept))
 

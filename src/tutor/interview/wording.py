@@ -9,7 +9,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from tutor.errors import LLMError
 from tutor.interview.cues import matches
@@ -26,6 +27,8 @@ REPLY_S = 1.2
 up, and the template is said. What can be foreseen is worded ahead, without a deadline."""
 WORTH_S = 0.3
 """With less time left than this no wording is asked for."""
+PAUSE_S = 0.05
+"""How often the wording ahead looks whether it may go on."""
 SYSTEM = (
     "You are a calm senior engineer who interviews a candidate. You are given one line to say. Say it in "
     "your own words, in one or two short sentences, friendly and plain. Keep its meaning exactly. Never add "
@@ -41,7 +44,7 @@ class Voice:
         """`kept` holds wordings by the line they word; several voices of one model may share it."""
         self._connect = connect
         self._kept = {} if kept is None else kept
-        self._speaking = 0
+        self._attending = 0
         self._lock = threading.Lock()
 
     def word(self, move: Move, hidden: Sequence[CheckItem], left_s: float = REPLY_S) -> str:
@@ -52,19 +55,34 @@ class Voice:
         return text if faithful(text, move, hidden) else move.says
 
     def prepare(self, lines: Iterable[str], ended: Callable[[], bool]) -> None:
-        """Word lines ahead, one after the other, giving way to what must be worded now; stops at `ended`."""
+        """Word lines ahead, one after the other, giving way to a candidate who is attended to; stops at `ended`."""
+
+        def gives_way() -> bool:
+            return ended() or self._attending > 0
+
         for line in lines:
-            if self._connect is None or ended():
-                return
-            if line in self._kept or self._speaking:
-                continue
-            try:
-                text = self._asked(line, lambda: ended() or self._speaking > 0)
-            except LLMError as error:
-                log.warning("interviewer's wording ahead: %s", error)
-                return
-            if re.search(r"[.?!]$", text):
-                self._kept[line] = text
+            while self._connect is not None and line not in self._kept and not ended():
+                if gives_way():
+                    time.sleep(PAUSE_S)
+                    continue
+                try:
+                    text = self._asked(line, gives_way)
+                except LLMError as error:
+                    log.warning("interviewer's wording ahead: %s", error)
+                    return
+                if re.search(r"[.?!]$", text):
+                    self._kept[line] = text
+                if not gives_way():
+                    break
+
+    @contextmanager
+    def attending(self) -> Iterator[None]:
+        """While a candidate waits, nothing is worded ahead: the processor is theirs."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
 
     def _now(self, move: Move, left_s: float) -> str:
         """The wording where it comes in time, else nothing; a model that is still starting is not waited for."""
@@ -89,7 +107,7 @@ class Voice:
 
     def _count(self, change: int) -> None:
         with self._lock:
-            self._speaking += change
+            self._attending += change
 
     def _asked(self, line: str, cancelled: Callable[[], bool]) -> str:
         assert self._connect is not None
