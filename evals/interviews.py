@@ -102,7 +102,7 @@ def substance(tutor: Tutor, problems: Sequence[Problem]) -> dict[tuple[str, str]
     texts = {section.id: section.text for section in tutor.sections()}
     wanted = dict.fromkeys((i.fill, i.section) for problem in problems for i in problem.all_items())
     scores = dict.fromkeys(wanted, 0.0)
-    for passages in (closest, whole, threes):
+    for passages in (closest, lambda text, _: [text], lambda text, _: threes(text)):
         short = [key for key in wanted if scores[key] < SUBSTANCE]
         read = tutor.verifier().verify_all([(fill, passages(texts[key], fill)) for fill, key in short])
         scores |= {key: max(scores[key], found.score) for key, found in zip(short, read, strict=True)}
@@ -112,15 +112,10 @@ def substance(tutor: Tutor, problems: Sequence[Problem]) -> dict[tuple[str, str]
 def closest(text: str, telling: str) -> list[str]:
     """The three sentences of a text that follow each other and share most words with a telling."""
     wanted = set(words(telling))
-    return [max(threes(text, telling), key=lambda three: len(wanted & set(words(three))))]
+    return [max(threes(text), key=lambda three: len(wanted & set(words(three))))]
 
 
-def whole(text: str, telling: str) -> list[str]:
-    """The text itself."""
-    return [text]
-
-
-def threes(text: str, telling: str) -> list[str]:
+def threes(text: str) -> list[str]:
     """Every three sentences of a text that follow each other."""
     spans = sentences(text)
     return [text[spans[i][0] : spans[min(i + 2, len(spans) - 1)][1]] for i in range(max(1, len(spans) - 2))]

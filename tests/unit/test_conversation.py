@@ -10,7 +10,7 @@ GUIDE = Path(__file__).parents[2] / "corpus" / "guide"
 
 def related(relation, former):
     sections = tuple(section for document in read_corpus(GUIDE) for section in document.sections)
-    held = relations(sections, next(section for section in sections if section.id == former))
+    held = relations(sections, [section.id for section in sections].index(former))
     return {section.id for section, row in zip(sections, held, strict=True) if row[RELATIONS.index(relation)]}
 
 

@@ -294,7 +294,7 @@ def test_wording_ahead_waits_while_a_candidate_is_attended_to_and_goes_on_afterw
 
 def test_a_wording_that_comes_too_late_gives_way_to_the_template():
     probe = next(item.probe for item in SHORTENER.items if item.id == "cache")
-    slow = ScriptedModel(["Redirects should be fast, so where would the address come from?"], delay_s=0.5)
+    slow = ScriptedModel(["Redirects should be fast, so where would the address come from?"], delay_s=0.4)
     assert Voice(lambda: slow).word(Move("probe", probe, item="cache"), SHORTENER.items) == probe
 
 

@@ -55,26 +55,26 @@ def signals(question: str, last: str, retriever: Retriever) -> Vectors:
     how each section stands to that one (0 or 1 each); and the question's own rows of `ranking.FEATURES`.
     """
     sections = retriever.index.sections
-    former = sections[int(np.argmax(retriever.scores(last)))]
+    here = int(np.argmax(retriever.scores(last)))
     return np.column_stack(
         [
             retriever.scores(followup.rewrite(question, last)),
-            retriever.scores(followup.with_topic(question, former.title)),
-            relations(sections, former),
+            retriever.scores(followup.with_topic(question, sections[here].title)),
+            relations(sections, here),
             retriever.rows(question),
         ]
     ).astype(np.float32)
 
 
-def relations(sections: tuple[Section, ...], former: Section) -> Vectors:
-    """Where each section stands to one of them, shape (sections, len(RELATIONS)), 0 or 1."""
-    here = sections.index(former)
+def relations(sections: tuple[Section, ...], here: int) -> Vectors:
+    """Where each section stands to the one at `here`, shape (sections, len(RELATIONS)), 0 or 1."""
+    former = sections[here]
     return np.array(
         [
             (
                 at == here,
                 section.parent == former.parent,
-                section.path == former.path and section.heading_path[:2] == former.heading_path[:2],
+                followup.chapter(section.id) == followup.chapter(former.id),
                 section.path == former.path,
                 section.parent == former.id,
                 abs(at - here) == 1,

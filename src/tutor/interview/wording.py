@@ -70,10 +70,11 @@ class Voice:
                 except LLMError as error:
                     log.warning("interviewer's wording ahead: %s", error)
                     return
+                if gives_way():
+                    continue
                 if re.search(r"[.?!]$", text):
                     self._kept[line] = text
-                if not gives_way():
-                    break
+                break
 
     @contextmanager
     def attending(self) -> Iterator[None]:
