@@ -2,13 +2,14 @@
 # make test   everything that continuous integration checks
 # make setup  virtual environment, models and index, without serving
 # make bench  measure the figures of the README
+# make vectors  embed the guide and the problems once, for everybody who installs
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run setup test lint types unit integration evals e2e bench clean
+.PHONY: run setup test lint types unit integration evals e2e bench vectors clean
 
 run: setup
 	@$(BIN)/python app.py
@@ -50,6 +51,9 @@ e2e: $(VENV)/.installed
 
 bench: setup
 	$(BIN)/python -m evals.bench
+
+vectors: $(VENV)/.installed
+	$(BIN)/python -m training.ship_vectors
 
 clean:
 	rm -rf $(VENV)

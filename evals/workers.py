@@ -26,12 +26,9 @@ _tutor: Tutor | None = None
 
 def begin() -> None:
     """Make a worker ready; its parent has built the index."""
-    import torch
-
     global _tutor
     logging.basicConfig(level=logging.ERROR)
-    torch.set_num_threads(1)
-    _tutor = Tutor(load_settings())
+    _tutor = Tutor(load_settings(threads=1))
     _tutor.load()
 
 

@@ -1,7 +1,7 @@
 """The mean of trained weights: often steadier than either. Does not train.
 
-Run as `python -m evals.verifier.mean OUT PART PART ...`; a part is a folder that `evals.verifier.train` wrote, or one
-with packed weights. Writes a folder to start a stage from or to pack.
+Run as `python -m evals.verifier.mean OUT PART PART ...`; a part is a folder that `evals.verifier.train` wrote, or the
+exported verifier. Writes a folder to start a stage from or to export.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from training.onnx_export import shipped_weights
 from tutor import models
 from tutor.settings import load_settings
-from tutor.verification.cross_encoder import unpacked
 
 
 def weights_of(part: Path) -> dict[str, Any]:
     """A part's weights in fp32."""
-    packed = part / "verifier.safetensors"
-    return unpacked(packed) if packed.exists() else load_file(str(part / "model.safetensors"))
+    return shipped_weights(part) if part.suffix == ".onnx" else load_file(str(part / "model.safetensors"))
 
 
 def main() -> None:

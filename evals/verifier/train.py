@@ -40,12 +40,13 @@ from evals.verifier.rows import (
     squad_rows,
     swapped_words,
 )  # fmt: skip
+from training.onnx_export import shipped_weights
 from tutor import models
 from tutor.corpus.read import read_corpus
 from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.lexical import Vocabulary, words
 from tutor.settings import load_settings
-from tutor.verification.cross_encoder import MAX_TOKENS, WEIGHTS, unpacked
+from tutor.verification.cross_encoder import MAX_TOKENS, VERIFIER
 
 SEED = 20_26
 BATCH_TOKENS = 3_200
@@ -180,14 +181,14 @@ def rows_of(stage: Stage, args: argparse.Namespace, weights: torch.Tensor, token
 
 
 def main() -> None:
-    """Train a stage, report on the development rows, save in fp32 for `evals.verifier.pack`."""
+    """Train a stage, report on the development rows, save in fp32 for `training.onnx_export`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, default=Path("corpus"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--start", type=lambda text: Path(text).resolve(), help="folder of the stage before, or the shipped weights"
+        "--start", type=lambda text: Path(text).resolve(), help="folder of the stage before, or the shipped model"
     )
     parser.add_argument("--limit", type=int, default=0, help="rows, for a quick look")
     args = parser.parse_args()
@@ -197,11 +198,11 @@ def main() -> None:
     folder = models.resolve("embedding", load_settings())
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(
-        folder if args.start == WEIGHTS else args.start or folder, num_labels=3, hidden_dropout_prob=stage.dropout,
+        folder if args.start == VERIFIER else args.start or folder, num_labels=3, hidden_dropout_prob=stage.dropout,
         attention_probs_dropout_prob=stage.dropout, attn_implementation="eager",
     )  # fmt: skip
-    if args.start == WEIGHTS:
-        model.load_state_dict(unpacked(WEIGHTS / "verifier.safetensors"))
+    if args.start == VERIFIER:
+        model.load_state_dict(shipped_weights())
     rows = rows_of(stage, args, model.get_input_embeddings().weight.detach(), tokenizer)
     train(model, tokenizer, rows, stage.rate, args.out)
     dev = list(open_rows(args.data / "dev.jsonl", random.Random(SEED)))

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         default=60.0, gt=0, le=600, description="Seconds to wait for the chat model."
     )
     llm_threads: int = Field(default=2, ge=1, le=64, description="CPU threads of the embedded chat model.")
+    threads: int = Field(
+        default=2, ge=1, le=64, description="CPU threads of the embedding model and the verifier."
+    )
     prompt_cache_mb: int = Field(
         default=1024, ge=0, description="Disk budget for compiled prompt states, in MB; 0 keeps none."
     )

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from tutor import models
@@ -33,6 +34,7 @@ from tutor.interview.wording import Voice, foreseen
 from tutor.llm.base import ChatModel
 from tutor.llm.connect import connect
 from tutor.retrieval import index as indexing
+from tutor.retrieval import shipped
 from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.kept import KeptVectors
 from tutor.retrieval.retriever import Retriever
@@ -41,6 +43,7 @@ from tutor.settings import PROJECT, Settings
 from tutor.verification.cross_encoder import CrossEncoder
 from tutor.verification.verifier import Calibration, Verifier
 
+SHIPPED_VECTORS = PROJECT / "corpus" / "vectors.npz"
 log = logging.getLogger(__name__)
 
 
@@ -64,14 +67,17 @@ class Tutor:
         self._wordings: dict[str, str] = {}
         self._wording: set[str] = set()
         self._closed = False
-        self._encoder = CrossEncoder(lambda: models.resolve("embedding", settings))
+        self._encoder = CrossEncoder(
+            lambda: models.resolve("embedding", settings), threads=settings.threads
+        )
         self._status: str | None = "Loading the guide…"
         self._typed = ""
         self._preparing = threading.Lock()
         self.embedder = SentenceEmbedder(
-            lambda: models.resolve("embedding", settings), models.MODELS["embedding"].sha256
+            lambda: models.resolve("embedding", settings), models.MODELS["embedding"].sha256, settings.threads
         )
-        self._kept = KeptVectors(settings.home / "vectors", self.embedder)
+        self._shipped = lru_cache(1)(lambda: shipped.read(SHIPPED_VECTORS, self.embedder))
+        self._kept = KeptVectors(settings.home / "vectors", self.embedder, self._shipped)
 
     @property
     def index_dir(self) -> Path:
@@ -87,7 +93,7 @@ class Tutor:
             raise SetupError(f"There is no folder {self.settings.corpus}.", "Name the corpus with --corpus.")
         return indexing.build(
             self.settings.corpus, self.index_dir, self.embedder,
-            chroma_url=self.settings.chroma_url, rebuild=rebuild, progress=progress,
+            chroma_url=self.settings.chroma_url, rebuild=rebuild, known=self._shipped(), progress=progress,
         )  # fmt: skip
 
     def retriever(self) -> Retriever:

@@ -88,16 +88,21 @@ class ItemMatcher:
         self._lock = threading.Lock()
         self._classifier: RidgeClassifier | None = None
         self._texts = [text for item in items for text in examples(item)]
+        self._misses = [text for item in items for text in item.misses]
         self._owner = np.array([i for i, item in enumerate(items) for _ in examples(item)])
         self._examples: Vectors = np.zeros((0, 0), dtype=np.float32)
         self._known: dict[str, list[Seen | None]] = {}
+
+    def fixed_texts(self) -> list[str]:
+        """Every text of the items that is embedded."""
+        return [*self._texts, *self._misses]
 
     def fit(self) -> None:
         """Fit the classifier now instead of at first use."""
         with self._lock:
             if self._classifier is None:
                 self._examples = self._vectors(self._texts)
-                misses = self._vectors([text for item in self._items for text in item.misses])
+                misses = self._vectors(self._misses)
                 self._classifier = RidgeClassifier(
                     self._examples, self._owner.tolist(), len(self._items), misses
                 )

@@ -96,6 +96,10 @@ class Reader:
         self.matcher = ItemMatcher(problem.all_items(), kept, embedder.embed, encoder)
         self.facts = FactFinder(problem.facts, problem.unknown, kept, embedder.embed)
 
+    def fixed_texts(self) -> list[str]:
+        """Every text of the problem that is embedded, whoever is interviewed."""
+        return [*self.matcher.fixed_texts(), *self.facts.fixed_texts()]
+
     def prepare(self) -> None:
         """Embed and fit now what the first turn would wait for."""
         self.matcher.fit()

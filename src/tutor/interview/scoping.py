@@ -30,15 +30,21 @@ class FactFinder:
         self._facts, self._unknown, self._vectors, self._embed = facts, unknown, vectors, embed
         self._lock = threading.Lock()
         self._classifier: RidgeClassifier | None = None
+        self._texts = [text for fact in facts for text in (*fact.phrasings, fact.says)]
+        self._owner = [i for i, fact in enumerate(facts) for _ in (*fact.phrasings, fact.says)]
+
+    def fixed_texts(self) -> list[str]:
+        """Every text of the facts that is embedded."""
+        return [*self._texts, *self._unknown]
 
     def fit(self) -> RidgeClassifier:
         """Fit the classifier now instead of at first use."""
         with self._lock:
             if self._classifier is None:
-                texts = [text for fact in self._facts for text in (*fact.phrasings, fact.says)]
-                owner = [i for i, fact in enumerate(self._facts) for _ in (*fact.phrasings, fact.says)]
                 others = self._vectors(self._unknown)
-                self._classifier = RidgeClassifier(self._vectors(texts), owner, len(self._facts), others)
+                self._classifier = RidgeClassifier(
+                    self._vectors(self._texts), self._owner, len(self._facts), others
+                )
             return self._classifier
 
     def scores(self, questions: Sequence[str]) -> NDArray[np.float64]:

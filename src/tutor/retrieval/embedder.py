@@ -13,11 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tutor import inference
 from tutor.errors import ModelCorrupt
 
 Vectors = NDArray[np.float32]
-BATCH = 8
-"""Texts embedded together: of like length, since each is padded to the longest."""
+GRAPH = Path(__file__).parent / "weights" / "embedder.onnx"
+"""The model's graph, from `training.onnx_export`; it names where in `model.safetensors` each weight lies."""
+DIMENSIONS = 384
+MAX_TOKENS = 256
+"""Tokens of a text that are read; the rest is cut."""
 
 
 class Embedder(Protocol):
@@ -32,52 +36,54 @@ class Embedder(Protocol):
 
 
 class SentenceEmbedder:
-    """all-MiniLM-L6-v2 through sentence-transformers on the CPU; loaded at first use."""
+    """all-MiniLM-L6-v2 on the CPU; loaded at first use, safe to share between threads.
 
-    def __init__(self, folder: Callable[[], Path], fingerprint: str) -> None:
-        self._folder = folder
-        self._fingerprint = fingerprint
+    The same vectors as sentence-transformers gives, to rounding (see `tests/integration/test_models_agree.py`).
+
+    Args:
+        folder: gives the model's folder, as sentence-transformers keeps it.
+        fingerprint: the digest of its weights.
+        threads: CPU threads it may use.
+    """
+
+    def __init__(self, folder: Callable[[], Path], fingerprint: str, threads: int = inference.THREADS) -> None:
+        self._folder, self._fingerprint, self._threads = folder, fingerprint, threads
         self._lock = threading.Lock()
-        self._model: Any = None
+        self._loaded: tuple[inference.Session, Any] | None = None
 
     @property
     def fingerprint(self) -> str:
         """The model's digest."""
         return self._fingerprint
 
-    def load(self) -> Any:
-        """The model itself, loaded once."""
-        with self._lock:
-            if self._model is None:
-                from sentence_transformers import SentenceTransformer
-                from transformers.utils.logging import disable_progress_bar
+    def load(self) -> tuple[inference.Session, Any]:
+        """The session and its tokenizer, loaded once.
 
-                disable_progress_bar()
+        Raises:
+            ModelCorrupt: the model's files are missing or damaged.
+        """
+        with self._lock:
+            if self._loaded is None:
                 folder = self._folder()
                 try:
-                    self._model = SentenceTransformer(str(folder), device="cpu")
-                except (OSError, ValueError, RuntimeError, KeyError) as error:
+                    session = inference.Session(GRAPH, folder, self._threads)
+                    self._loaded = session, inference.tokenizer(folder, MAX_TOKENS)
+                except inference.failures() as error:
                     raise ModelCorrupt(
                         f"The embedding model in {folder} cannot be loaded: {error}",
                         "Run `tutor models pull` to fetch it again.",
                     ) from error
-        return self._model
+            return self._loaded
 
     def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
         """Unit vectors of the texts, in order."""
-        model = self.load()
-        vectors = np.zeros((len(texts), model.get_embedding_dimension()), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
-        for start in range(0, len(texts), BATCH):
-            batch = order[start : start + BATCH]
-            with self._lock:
-                vectors[batch] = model.encode(
-                    [texts[i] for i in batch],
-                    batch_size=BATCH,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                )
+        session, tokenizer = self.load()
+        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        encoded = tokenizer.encode_batch(list(texts))
+        done = 0
+        for batch in inference.batches([len(encoding.ids) for encoding in encoded]):
+            vectors[batch] = session.run([encoded[i] for i in batch])
+            done += len(batch)
             if progress:
-                progress(min(start + BATCH, len(texts)))
+                progress(done)
         return vectors

@@ -76,6 +76,18 @@ def heading_text(section: Section) -> str:
     return " › ".join(section.heading_path)
 
 
+def embedded_texts(
+    sections: Sequence[Section], chunks: Sequence[Chunk], found: Sequence[Passage]
+) -> list[str]:
+    """Everything that is embedded of a corpus, in the order in which the vectors are kept: chunks, passages, headings."""
+    titles = {section.id: section.title for section in sections}
+    return [
+        *(embedded_text(chunk) for chunk in chunks),
+        *(passage_text(passage, titles) for passage in found),
+        *(heading_text(section) for section in sections),
+    ]
+
+
 def fingerprint_of(documents: tuple[Document, ...], embedder: Embedder) -> str:
     """Changes with any text, the chunker or the embedder."""
     parts = [FORMAT, chunking.VERSION, embedder.fingerprint]
@@ -113,9 +125,19 @@ def build(
     *,
     chroma_url: str = "",
     rebuild: bool = False,
+    known: Mapping[str, Vectors] | None = None,
     progress: Progress | None = None,
 ) -> IndexReport:
     """Bring the index up to date; a run that is killed leaves the previous one in place.
+
+    Args:
+        corpus: folder of Markdown files.
+        index_dir: where the corpus's indexes are kept.
+        embedder: embeds what is not known yet.
+        chroma_url: a Chroma server; empty keeps the vectors in `index_dir`.
+        rebuild: build although nothing changed, and take nothing from the index before.
+        known: vectors by `key_of` that need not be computed.
+        progress: told how many texts were embedded.
 
     Raises:
         CorpusError: a file cannot be read.
@@ -142,12 +164,9 @@ def build(
 
     if not rebuild and meta and meta["fingerprint"] == fingerprint and intact(old, meta):
         return report()
-    titles = {section.id: section.title for section in sections}
-    texts = [embedded_text(chunk) for chunk in chunks]
-    sentence_texts = [passage_text(passage, titles) for passage in found]
-    known = {} if rebuild or old is None else stored_vectors(old, embedder)
-    headings = [heading_text(section) for section in sections]
-    embedded = embed_missing([*texts, *sentence_texts, *headings], known, embedder, progress)
+    stored = {} if rebuild or old is None else stored_vectors(old, embedder)
+    texts = embedded_texts(sections, chunks, found)
+    embedded = embed_missing(texts, {**(known or {}), **stored}, embedder, progress)
     folder = index_dir / f"{fingerprint[:12]}-{uuid.uuid4().hex[:6]}"
     try:
         folder.mkdir(parents=True)
@@ -252,10 +271,8 @@ def stored_vectors(folder: Path, embedder: Embedder) -> dict[str, Vectors]:
     ):
         return {}
     documents, chunks, found = load_corpus(folder)
-    titles = {section.id: section.title for document in documents for section in document.sections}
-    texts = [embedded_text(chunk) for chunk in chunks]
-    texts += [passage_text(passage, titles) for passage in found]
-    texts += [heading_text(section) for document in documents for section in document.sections]
+    sections = [section for document in documents for section in document.sections]
+    texts = embedded_texts(sections, chunks, found)
     vectors = np.load(folder / "vectors.npz")["vectors"]
     return {key_of(text): vector for text, vector in zip(texts, vectors, strict=True)}
 

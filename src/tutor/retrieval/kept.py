@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +27,13 @@ class KeptVectors:
     Processes that share the folder may each compute the same texts; whoever writes last is kept, and nothing is wrong.
     """
 
-    def __init__(self, folder: Path, embedder: Embedder) -> None:
+    def __init__(
+        self, folder: Path, embedder: Embedder, known: Callable[[], Mapping[str, Vectors]] = dict
+    ) -> None:
+        """`known` gives vectors by `key_of` that need not be computed or kept again."""
         name = hashlib.sha256(embedder.fingerprint.encode()).hexdigest()[:12]
         self._file, self._embedder = folder / f"{name}.npz", embedder
+        self._known = known
         self._lock = threading.Lock()
         self._held: dict[str, Vectors] | None = None
 
@@ -40,9 +44,11 @@ class KeptVectors:
                 self._held = self._read()
             if not texts:
                 return self._embedder.embed([])
-            vectors = embed_missing(texts, self._held, self._embedder, None)
+            known = self._known()
+            vectors = embed_missing(texts, {**known, **self._held}, self._embedder, None)
             before = len(self._held)
-            self._held.update(zip(map(key_of, texts), vectors, strict=True))
+            made = zip(map(key_of, texts), vectors, strict=True)
+            self._held.update((key, vector) for key, vector in made if key not in known)
             if len(self._held) > before:
                 self._write()
             return vectors
