@@ -36,7 +36,7 @@ def test_a_sentence_is_read_with_its_neighbours_of_the_same_section():
 def test_the_best_sentences_are_read_and_no_two_are_neighbours():
     weights = np.array([0.1, 0.9, 0.95, 0.2, 0.3, 0.4, 0.5, 0.85, 0.2, 0.1])
     verifier = Reads("of b")
-    read = gather("What?", weights, Candidates((), PASSAGES, np.zeros((10, 2), dtype=np.float32)), verifier)
+    read = gather("What?", weights, Candidates((), PASSAGES, np.zeros((10, 2), dtype=np.float32), ([],) * 10), verifier)
     assert read.passages[:2] == (2, 7) and len(read.passages) == len(verifier.pairs) == READ
     assert all(abs(a - b) > 1 for a in read.passages for b in read.passages if a != b)
     assert read.logits.max() < 4.7 and read.logits[1, 0] > 4.5 and read.logits[0, 1] > 4.5

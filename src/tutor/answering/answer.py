@@ -174,7 +174,9 @@ class Answerer:
         """The model's sentences, each checked as soon as it is complete."""
         section = turn.hits[0].section
         context = " ".join([turn.standalone, *(hit.section.text for hit in turn.hits[:4])])
-        aligner = Aligner(found.passages, found.vectors, self.retriever.vocabulary, context, self._verifier)
+        aligner = Aligner(
+            found.passages, found.vectors, found.words, self.retriever.vocabulary, context, self._verifier
+        )
         also = [found.passages[i].plain for i in chosen if found.passages[i].section_id != section.id]
         shares: list[float] = []
         kept: list[Sentence] = []

@@ -69,12 +69,13 @@ def signals(question: str, last: str, retriever: Retriever) -> Vectors:
 def relations(sections: tuple[Section, ...], here: int) -> Vectors:
     """Where each section stands to the one at `here`, shape (sections, len(RELATIONS)), 0 or 1."""
     former = sections[here]
+    chapter = followup.chapter(former.id)
     return np.array(
         [
             (
                 at == here,
                 section.parent == former.parent,
-                followup.chapter(section.id) == followup.chapter(former.id),
+                followup.chapter(section.id) == chapter,
                 section.path == former.path,
                 section.parent == former.id,
                 abs(at - here) == 1,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutor.corpus.blocks import Passage
-from tutor.retrieval.embedder import Vectors
+from tutor.retrieval.embedder import DIMENSIONS, Vectors
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
 from tutor.schema import Section, SectionHit
@@ -38,18 +38,19 @@ class Candidates:
     sections: tuple[Section, ...]
     passages: tuple[Passage, ...]
     vectors: Vectors
+    words: tuple[list[str], ...]
+    """Stems of each passage's content words."""
 
 
 def candidates(retriever: Retriever, hits: list[SectionHit], count: int = 4) -> Candidates:
     """Passages of the first `count` sections."""
-    order = {hit.section.id: rank for rank, hit in enumerate(hits[:count])}
     index = retriever.index
-    rows = [i for i, passage in enumerate(index.passages) if passage.section_id in order]
-    rows.sort(key=lambda i: (order[index.passages[i].section_id], index.passages[i].start))
+    rows = [at for hit in hits[:count] for at in retriever.passages_of(hit.section.id)]
     return Candidates(
         tuple(hit.section for hit in hits[:count]),
         tuple(index.passages[i] for i in rows),
-        index.passage_vectors[rows] if rows else np.zeros((0, 384), dtype=np.float32),
+        index.passage_vectors[rows] if rows else np.zeros((0, DIMENSIONS), dtype=np.float32),
+        tuple(retriever.passage_words(at) for at in rows),
     )
 
 
@@ -93,13 +94,13 @@ def features(question: str, vector: Vectors, found: Candidates, retriever: Retri
     leading = found.sections[0].id
     place: dict[str, int] = {}
     rows = []
-    for passage, similarity in zip(found.passages, found.vectors @ vector, strict=True):
+    for passage, held, similarity in zip(found.passages, found.words, found.vectors @ vector, strict=True):
         at = place.get(passage.section_id, 0)
         place[passage.section_id] = at + 1
         leads = passage.section_id == leading
         rows.append(
             (
-                float(similarity), retriever.vocabulary.overlap(wanted, words(passage.plain)), leads,
+                float(similarity), retriever.vocabulary.overlap(wanted, held), leads,
                 leads and at == 0, min(at / 5, 2.0), len(passage.plain) < 30 or passage.plain.endswith(":"),
                 np.log(1 + len(passage.plain.split())),
             )

@@ -103,10 +103,9 @@ def features(question: str, last: str, retriever: Retriever) -> list[float]:
     last question has, what the topic adds to the last question's best score, and the number of words unknown to the guide.
     """
     content, text = words(question), question.strip()
-    vector, before = retriever.embed(question), retriever.embed(last)
-    hits = retriever.search(question, 3)
-    former = retriever.search(last, 1)
-    joint = retriever.search(rewrite(question, last), 1)
+    together = rewrite(question, last)
+    vector, before, _ = retriever.embed_all([question, last, together])
+    hits, former, joint = retriever.best(question, 3), retriever.best(last, 1), retriever.best(together, 1)
     idf = retriever.vocabulary.idf
     return [
         float(needs_history(question, True)),
@@ -114,16 +113,16 @@ def features(question: str, last: str, retriever: Retriever) -> list[float]:
         float(bool(POINTER.search(CLAUSE.sub(" ", text)))),
         log(1 + len(content)),
         log(1 + len(text.split())),
-        hits[0].score if hits else 0.0,
-        max((retriever.section_overlap(question, hit.section.id) for hit in hits), default=0.0),
+        hits[0][1] if hits else 0.0,
+        max((retriever.section_overlap(question, section.id) for section, _ in hits), default=0.0),
         float(vector @ before),
         sum(idf(word) for word in content if retriever.vocabulary.knows(word)),
-        joint[0].score if joint else 0.0,
-        float(bool(hits and former) and chapter(hits[0].section.id) == chapter(former[0].section.id)),
+        joint[0][1] if joint else 0.0,
+        float(bool(hits and former) and chapter(hits[0][0].id) == chapter(former[0][0].id)),
         float(min(2, len(LOOSE_POINTER.findall(text)))),
-        float(bool(joint and former) and chapter(joint[0].section.id) == chapter(former[0].section.id)),
+        float(bool(joint and former) and chapter(joint[0][0].id) == chapter(former[0][0].id)),
         len(set(content) & set(words(last))) / max(1, len(set(content))),
-        joint[0].score - former[0].score if joint and former else 0.0,
+        joint[0][1] - former[0][1] if joint and former else 0.0,
         float(sum(not retriever.vocabulary.knows(word) for word in set(content))),
     ]
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from math import log
 from typing import Any, Literal
 
@@ -52,6 +53,7 @@ class Grader:
 
     def __init__(self, embedder: Embedder, encoder: CrossEncoder) -> None:
         self._embedder, self._encoder = embedder, encoder
+        self._decision = lru_cache(1)(self._read_decision)
 
     def features(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
         """(answer, item) pairs to rows in the order of NAMES."""
@@ -91,12 +93,16 @@ class Grader:
             round(right, 4), verdict, best if verdict in ("covered", "partial") else None, contradicts
         )
 
-    def _chances(self, row: Sequence[float]) -> NDArray[np.float64]:
-        """Chances (0..1) that the answer contradicts, is beside the point, is right."""
+    def _read_decision(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         try:
             held = json.loads(GRADING.read_text(encoding="utf-8"))
-            logits = np.array(held["coef"]) @ np.array(row) + np.array(held["bias"])
+            return np.array(held["coef"]), np.array(held["bias"])
         except (OSError, ValueError, KeyError) as error:
             raise ModelCorrupt(f"{GRADING} cannot be read: {error}", "Install Tutor again.") from error
+
+    def _chances(self, row: Sequence[float]) -> NDArray[np.float64]:
+        """Chances (0..1) that the answer contradicts, is beside the point, is right."""
+        weights, bias = self._decision()
+        logits = weights @ np.array(row) + bias
         shifted = np.exp(logits - logits.max())
         return np.asarray(shifted / shifted.sum(), dtype=np.float64)

@@ -211,7 +211,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        held = yaml.safe_load(file.read_text(encoding="utf-8"))
+        held = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CorpusError(f"{file} cannot be read: {error}", "Correct the file.") from error
     if not isinstance(held, dict):

@@ -16,6 +16,8 @@ from tutor.retrieval.embedder import Vectors
 from tutor.retrieval.index import Index
 from tutor.retrieval.lexical import LexicalIndex, Vocabulary, words
 
+POOL = 60
+"""Chunks whose place in the list of the most similar ones counts."""
 FEATURES = (
     "chunk",          # cosine of the section's best chunk
     "chunk_rank",     # reciprocal rank of that chunk's section in the dense list
@@ -69,17 +71,20 @@ class Evidence:
         self.path = Postings([words(" ".join(s.heading_path)) for s in index.sections], lexical.vocabulary)
 
     def best(self, owners: NDArray[np.intp], values: Vectors) -> Vectors:
-        """The highest value of each section, -1 where it has none."""
+        """The highest value of each section, -1 where it has none; `owners` are in reading order."""
         best = np.full(self.n, -1.0, dtype=np.float32)
-        np.maximum.at(best, owners, values)
+        if len(owners):
+            starts = np.r_[0, np.flatnonzero(np.diff(owners)) + 1]
+            best[owners[starts]] = np.maximum.reduceat(values, starts)
         return best
 
-    def rows(self, query: str, vector: Vectors, dense: Sequence[tuple[int, float]]) -> Vectors:
-        """Features, shape (sections, len(FEATURES)); `dense` is the store's (chunk, cosine) list."""
+    def rows(self, query: str, vector: Vectors, shares: Vectors) -> Vectors:
+        """Features, shape (sections, len(FEATURES)); `shares` is what `text.share` gives for the query's words."""
         wanted = set(words(query))
+        chunk = self.best(self.of_chunk, (self.index.chunk_vectors @ vector).astype(np.float32))
         rank = np.zeros(self.n, dtype=np.float32)
-        for place, (chunk, _) in enumerate(dense):
-            rank[self.of_chunk[chunk]] = max(rank[self.of_chunk[chunk]], 1 / (1 + place))
+        for place, owner in reversed(list(enumerate(self.nearest(vector)))):
+            rank[owner] = 1 / (1 + place)
         similar = (self.index.passage_vectors @ vector).astype(np.float32)
         passage = self.best(self.of_passage, similar)
         bm25 = np.maximum(self.best(self.of_chunk, self.lexical.scores(query)), 0)
@@ -88,19 +93,24 @@ class Evidence:
         np.maximum.at(child, self.parent[nested], passage[nested])
         above = np.where(nested, passage[self.parent], -1.0)
         columns = [
-            self.best(self.of_chunk, (self.index.chunk_vectors @ vector).astype(np.float32)),
+            chunk,
             rank,
             passage,
             self.mean_of_three(similar),
             self.index.section_vectors @ vector,
             bm25 / max(float(bm25.max()), 1e-6),
-            self.text.share(wanted),
+            shares,
             self.title.share(wanted),
             self.path.share(wanted),
             np.maximum(above, 0),
             np.maximum(child, 0),
         ]
         return np.column_stack(columns).astype(np.float32)
+
+    def nearest(self, vector: Vectors) -> list[int]:
+        """The sections of the chunks most similar to a vector, most similar first; a section may come again."""
+        similar = self.index.chunk_vectors @ vector
+        return [int(self.of_chunk[i]) for i in np.argsort(-similar, kind="stable")[:POOL]]
 
     def mean_of_three(self, similar: Vectors) -> Vectors:
         """The mean of each section's three most similar sentences."""

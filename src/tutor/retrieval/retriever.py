@@ -5,7 +5,9 @@ Does not know whether the guide answers the question; that is decided in `answer
 
 from __future__ import annotations
 
-from collections import defaultdict
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -16,9 +18,8 @@ from tutor.retrieval.lexical import LexicalIndex, Vocabulary, words
 from tutor.retrieval.ranking import Evidence
 from tutor.schema import Chunk, ScoredChunk, Section, SectionHit
 
-POOL = 60
 KEPT = 64
-"""Queries whose vectors and scores are kept: a turn asks for the same ones again."""
+"""Queries whose vectors, shares and scores are kept: a turn asks for the same ones again."""
 WEIGHTS = (0.34, 0.07, 0.64, 0.43, -0.11, 0.34, 0.71, -0.10, 0.16, 0.40, -0.00)
 """Weights of `ranking.FEATURES`."""
 
@@ -29,15 +30,19 @@ class Retriever:
     def __init__(self, index: Index, embedder: Embedder) -> None:
         self.index = index
         self.embedder = embedder
-        self._chunk_at = {chunk.id: i for i, chunk in enumerate(index.chunks)}
         self._section_at = {section.id: i for i, section in enumerate(index.sections)}
         texts = [" ".join(chunk.heading_path) + "\n" + chunk.text for chunk in index.chunks]
         self._lexical = LexicalIndex(texts)
         self.evidence = Evidence(index, self._lexical)
         self._weights = np.array(WEIGHTS, dtype=np.float32)
+        self._chunks_of = grouped(chunk.section_id for chunk in index.chunks)
+        self._passages_of = grouped(passage.section_id for passage in index.passages)
+        self._passage_words: dict[int, list[str]] = {}
         self._rows = lru_cache(KEPT)(self._rows_now)
         self._scored = lru_cache(KEPT)(lambda query: self.rows(query) @ self._weights)
-        self._embedded = lru_cache(KEPT)(lambda text: embedder.embed([text])[0])
+        self._shares = lru_cache(KEPT)(lambda query: self.evidence.text.share(set(words(query))))
+        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -51,12 +56,36 @@ class Retriever:
 
     def section_overlap(self, query: str, section_id: str) -> float:
         """Share (0..1), by idf, of the query's content words that the section holds."""
-        return float(self.evidence.text.share(set(words(query)))[self._section_at[section_id]])
+        return float(self._shares(query)[self._section_at[section_id]])
 
     def embed(self, text: str) -> Vectors:
         """The unit vector of one text."""
-        vector: Vectors = self._embedded(text)
-        return vector
+        return self.embed_all([text])[0]
+
+    def embed_all(self, texts: Sequence[str]) -> list[Vectors]:
+        """The unit vectors of texts; those not embedded lately are embedded together."""
+        with self._lock:
+            held = {text: self._vectors[text] for text in texts if text in self._vectors}
+        missing = [text for text in dict.fromkeys(texts) if text not in held]
+        if missing:
+            held.update(zip(missing, self.embedder.embed(missing), strict=True))
+        with self._lock:
+            for text in dict.fromkeys(texts):
+                self._vectors[text] = held[text]
+                self._vectors.move_to_end(text)
+            while len(self._vectors) > KEPT:
+                self._vectors.popitem(last=False)
+        return [held[text] for text in texts]
+
+    def passages_of(self, section_id: str) -> Sequence[int]:
+        """Positions in the index of a section's passages, in reading order."""
+        return self._passages_of.get(section_id, ())
+
+    def passage_words(self, at: int) -> list[str]:
+        """Stems of the content words of the passage at a position in the index."""
+        if at not in self._passage_words:
+            self._passage_words[at] = words(self.index.passages[at].plain)
+        return self._passage_words[at]
 
     def scores(self, query: str) -> Vectors:
         """Every section's score for a query, in reading order.
@@ -87,32 +116,46 @@ class Retriever:
             if found.get(section.id)
         ]
 
+    def best(self, query: str, k: int) -> list[tuple[Section, float]]:
+        """At most `k` sections that hold text, with their scores, best first; none for an empty query.
+
+        Raises:
+            RetrievalError: the vector store failed.
+        """
+        if not query.strip() or k < 1:
+            return []
+        scores = self.scores(query)
+        ranked = np.argsort(-scores, kind="stable")[:k].tolist()
+        found = [(self.index.sections[i], float(scores[i])) for i in ranked]
+        return [(section, value) for section, value in found if section.id in self._chunks_of]
+
     def rows(self, query: str) -> Vectors:
         """The sections' features for a query, shape (sections, len(ranking.FEATURES))."""
         rows: Vectors = self._rows(query)
         return rows
 
     def _rows_now(self, query: str) -> Vectors:
-        vector = self.embed(query)
-        dense = [
-            (self._chunk_at[key], score)
-            for key, score in self.index.store.query(vector, min(POOL, len(self.index.chunks)))
-            if key in self._chunk_at
-        ]
-        return self.evidence.rows(query, vector, dense)
+        return self.evidence.rows(query, self.embed(query), self._shares(query))
 
     def _passages(self, query: str, owners: set[str]) -> dict[str, tuple[ScoredChunk, ...]]:
         """Every chunk of the given sections with its scores, best first."""
         wanted, vector = words(query), self.embed(query)
         found: dict[str, list[ScoredChunk]] = defaultdict(list)
-        for i, chunk in enumerate(self.index.chunks):
-            if chunk.section_id in owners:
-                similarity = float(self.index.chunk_vectors[i] @ vector)
-                overlap = self.vocabulary.overlap(wanted, self._lexical.tokens[i])
-                found[chunk.section_id].append(score(chunk, similarity, overlap))
+        for i in sorted(i for owner in owners for i in self._chunks_of.get(owner, ())):
+            similarity = float(self.index.chunk_vectors[i] @ vector)
+            overlap = self.vocabulary.overlap(wanted, self._lexical.tokens[i])
+            found[self.index.chunks[i].section_id].append(score(self.index.chunks[i], similarity, overlap))
         return {
             owner: tuple(sorted(pieces, key=lambda piece: -piece.score)) for owner, pieces in found.items()
         }
+
+
+def grouped(owners: Iterable[str]) -> dict[str, list[int]]:
+    """Positions by owner, in order."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for at, owner in enumerate(owners):
+        found[owner].append(at)
+    return found
 
 
 def score(chunk: Chunk, similarity: float, overlap: float) -> ScoredChunk:

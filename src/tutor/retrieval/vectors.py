@@ -6,6 +6,7 @@ The only file that knows Chroma and LlamaIndex's nodes. Does not know what a chu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import log
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,14 @@ class VectorStore:
     """One collection of unit vectors with ids."""
 
     def __init__(self, collection: Any) -> None:
+        self._collection = collection
+
+    @cached_property
+    def _store(self) -> Any:
+        """LlamaIndex's view of the collection; importing it takes longer than opening the index."""
         from llama_index.vector_stores.chroma import ChromaVectorStore
 
-        self._collection = collection
-        self._store = ChromaVectorStore(chroma_collection=collection)
+        return ChromaVectorStore(chroma_collection=self._collection)
 
     def add(self, ids: Sequence[str], vectors: Vectors, texts: Sequence[str]) -> None:
         """Store vectors under ids, in batches."""

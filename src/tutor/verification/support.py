@@ -6,7 +6,7 @@ model. The thresholds below are set by hand; each says what it is for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +52,15 @@ class Aligner:
         self,
         passages: Sequence[Passage],
         vectors: Vectors,
+        tokens: Sequence[list[str]],
         vocabulary: Vocabulary,
         context: str,
         verifier: Verifier | None = None,
     ) -> None:
+        """`vectors` and `tokens` (stems of content words) are those of the passages, in step."""
         self.passages = passages
         self._vectors = vectors
-        self._tokens = [words(passage.plain) for passage in passages]
+        self._tokens = tokens
         self._vocabulary = vocabulary
         self._context = context
         self._verifier = verifier
@@ -72,33 +74,45 @@ class Aligner:
         overlap = np.array([self._vocabulary.overlap(wanted, held) for held in self._tokens])
         order = np.argsort(-(0.55 * similarity + 0.45 * overlap), kind="stable")[:TRIED]
         tried: list[Support] = []
+        known = {claim: vector}
         for first in order.tolist():
-            tried.append(self._supports(claim, wanted, first, similarity, float(overlap[first])))
+            tried.append(self._supports(claim, wanted, first, similarity, float(overlap[first]), known))
             if tried[-1].supported:
                 return tried[-1]
         return tried[0]
 
     def _supports(
-        self, claim: str, wanted: list[str], first: int, similarity: Vectors, covered: float
+        self,
+        claim: str,
+        wanted: list[str],
+        first: int,
+        similarity: Vectors,
+        covered: float,
+        known: Mapping[str, Vectors],
     ) -> Support:
-        """Whether a passage carries a claim, alone or with a second one."""
+        """Whether a passage carries a claim, alone or with a second one; `known` holds the claim's vector."""
         chosen = [first]
         if covered < 0.85:
             second, gain = self._second(first, wanted, covered, similarity)
             if second is not None and gain >= SECOND_GAIN:
                 chosen.append(second)
                 covered += gain
-        supported, numbers, names, score = self._read(claim, chosen, similarity, covered)
+        supported, numbers, names, score = self._read(claim, chosen, similarity, covered, known)
         before = self._before(chosen)
         if not supported and numbers and before is not None and before not in chosen:
             wider = sorted([before, *chosen])
-            again = self._read(claim, wider, similarity, covered)
+            again = self._read(claim, wider, similarity, covered, known)
             if again[0]:
                 chosen, (supported, numbers, names, score) = wider, again
         return Support(supported, tuple(chosen), float(similarity[first]), covered, numbers, names, score)
 
     def _read(
-        self, claim: str, chosen: Sequence[int], similarity: Vectors, covered: float
+        self,
+        claim: str,
+        chosen: Sequence[int],
+        similarity: Vectors,
+        covered: float,
+        known: Mapping[str, Vectors],
     ) -> tuple[bool, bool, bool, float]:
         """Whether these passages carry a claim; whether its numbers and names stand there; the verifier's score."""
         source = " ".join(self.passages[i].plain for i in sorted(chosen))
@@ -113,7 +127,7 @@ class Aligner:
         )
         if not supported or self._verifier is None:
             return supported, numbers, names, 0.0
-        score = self._verifier.verify(claim, [source], self._context).score
+        score = self._verifier.verify(claim, [source], self._context, known=known).score
         return score >= MIN_SCORE, numbers, names, score
 
     def _before(self, chosen: Sequence[int]) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import log
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tutor.corpus.blocks import trimmed
 from tutor.errors import ModelCorrupt
 from tutor.logistic import Logistic
-from tutor.retrieval.embedder import Embedder
+from tutor.retrieval.embedder import Embedder, Vectors
 from tutor.retrieval.lexical import weighted_share, words
 from tutor.verification.chat_signal import Opinion
 from tutor.verification.cross_encoder import WEIGHTS, CrossEncoder
@@ -132,14 +132,23 @@ class Verifier:
         self._encoder.load()
 
     def verify(
-        self, claim: str, passages: Sequence[str], context: str = "", opinion: Opinion | None = None
+        self,
+        claim: str,
+        passages: Sequence[str],
+        context: str = "",
+        opinion: Opinion | None = None,
+        known: Mapping[str, Vectors] | None = None,
     ) -> Verification:
         """Whether any passage supports the claim; names may also stand in `context`, and a chat model may be
-        asked for its `opinion` on the passage read."""
-        return self.verify_all([(claim, passages)], context, opinion)[0]
+        asked for its `opinion` on the passage read. `known` holds vectors of texts that need not be embedded."""
+        return self.verify_all([(claim, passages)], context, opinion, known)[0]
 
     def verify_all(
-        self, items: Sequence[tuple[str, Sequence[str]]], context: str = "", opinion: Opinion | None = None
+        self,
+        items: Sequence[tuple[str, Sequence[str]]],
+        context: str = "",
+        opinion: Opinion | None = None,
+        known: Mapping[str, Vectors] | None = None,
     ) -> list[Verification]:
         """`verify` for many claims, each with its own passages, read in one batch."""
         chosen = [self._windows(claim, passages) for claim, passages in items]
@@ -147,8 +156,9 @@ class Verifier:
             (window.text, claim) for (claim, _), found in zip(items, chosen, strict=True) for window in found
         ]
         read = self._encoder.probabilities(flat)
-        texts = sorted({text for pair in flat for text in pair})
-        vectors = dict(zip(texts, self._embedder.embed(texts), strict=True)) if texts else {}
+        vectors = dict(known or {})
+        texts = sorted({text for pair in flat for text in pair} - vectors.keys())
+        vectors.update(zip(texts, self._embedder.embed(texts), strict=True))
         out, at = [], 0
         for (claim, passages), found in zip(items, chosen, strict=True):
             best: tuple[float, Window, Checks] | None = None
