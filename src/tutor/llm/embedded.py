@@ -28,6 +28,7 @@ class EmbeddedChatModel:
         self._changed = threading.Condition()
         self._free = list(range(SLOTS))
         self._preparing: str | None = None
+        self._made: tuple[tuple[str, str], OpenAIChatModel] | None = None
         self._abort = False
 
     @property
@@ -139,13 +140,14 @@ class EmbeddedChatModel:
         )  # fmt: skip
 
     def _client(self) -> OpenAIChatModel:
-        return OpenAIChatModel(
-            "tutor",
-            self.server.url + "/v1",
-            self.server.key,
-            self._timeout_s,
-            context_window=CONTEXT // SLOTS,
-        )
+        """A client of the running server; another one after a restart."""
+        place = (self.server.url, self.server.key)
+        if self._made is None or self._made[0] != place:
+            client = OpenAIChatModel(
+                "tutor", place[0] + "/v1", place[1], self._timeout_s, context_window=CONTEXT // SLOTS
+            )
+            self._made = place, client
+        return self._made[1]
 
     def _restore(self, slot: int, prefix: str) -> bool:
         """Load the prefix's state into the slot; one that does not load is dropped."""
