@@ -38,7 +38,7 @@ LARGE_TABLE = 5_000
 """Rows from which an embedding table is stored in eight bits."""
 
 
-class Embed(torch.nn.Module):
+class Embed(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     """Token ids and mask, shape (n, tokens), to unit vectors (n, dims): the mean over the tokens, normalised."""
 
     def __init__(self, encoder: Any) -> None:
@@ -57,7 +57,7 @@ class Embed(torch.nn.Module):
         return mean / mean.norm(dim=1, keepdim=True).clamp(min=1e-12)
 
 
-class Read(torch.nn.Module):
+class Read(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     """Token ids, mask and types, shape (n, tokens), to logits (n, classes); of the last layer only the first token."""
 
     def __init__(self, model: Any) -> None:

@@ -48,7 +48,8 @@ def main() -> int:
         worst = min((float(np.dot(held[key], made[key])) for key in common), default=0.0)
         print(f"{len(common)} of {len(wanted)} texts are shipped; the furthest vector has cosine {worst:.5f}")
         return int(worst < CLOSE)
-    shipped.write(SHIPPED_VECTORS, {key: held.get(key, made.get(key)) for key in wanted}, tutor.embedder)
+    known = {**held, **made}
+    shipped.write(SHIPPED_VECTORS, {key: known[key] for key in wanted}, tutor.embedder)
     size = SHIPPED_VECTORS.stat().st_size / 1e6
     print(f"{len(made)} texts embedded, {len(wanted)} shipped in {size:.1f} MB")
     return 0
