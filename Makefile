@@ -1,6 +1,7 @@
 # make run    serve the app (sets everything up first)
 # make test   everything that continuous integration checks
 # make setup  virtual environment, models and index, without serving
+# make audit  look the pinned packages up for known vulnerabilities
 # make bench  measure the figures of the README
 # make vectors  embed the guide and the problems once, for everybody who installs
 
@@ -9,7 +10,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run setup test lint types unit integration evals e2e bench vectors clean
+.PHONY: run setup test audit lint types unit integration evals e2e bench vectors clean
 
 run: setup
 	@$(BIN)/python app.py
@@ -25,6 +26,9 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@$(BIN)/python scripts/install_torch.py torch==2.13.0
 	@$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
 	@touch $@
+
+audit: $(VENV)/.installed
+	@$(BIN)/python scripts/audit.py
 
 test: $(VENV)/.installed lint types unit integration evals e2e
 

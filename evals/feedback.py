@@ -13,17 +13,17 @@ from sqlalchemy.orm import Session
 
 from evals.cases import SETS
 from tutor.settings import load_settings
-from tutor.store import FeedbackRow, Store, TurnRow, database_url
+from tutor.store import FeedbackRow, Store, TurnRow, open_database
 
 
 def main() -> None:
     """Append the new cases and say how many there are."""
-    store = Store(database_url(load_settings()))
+    store = Store(open_database(load_settings()))
     file = SETS / "feedback" / "cases.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     known = {json.loads(line)["id"] for line in file.read_text().splitlines()} if file.is_file() else set()
     added = 0
-    with Session(store._engine) as session, file.open("a", encoding="utf-8") as out:
+    with Session(store.database.engine) as session, file.open("a", encoding="utf-8") as out:
         rows = session.execute(
             select(TurnRow, FeedbackRow)
             .join(FeedbackRow, FeedbackRow.turn == TurnRow.id)

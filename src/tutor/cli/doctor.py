@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,19 @@ from pydantic import SecretStr
 
 from tutor import __version__
 from tutor import models as library
-from tutor.cli.main import Corpus, Json, app, reported, settings
+from tutor.cli.main import Corpus, Json, app, reported
 from tutor.errors import TutorError
-from tutor.settings import Settings
+from tutor.settings import Settings, from_files, load_settings, masked
+
+ADDRESSES = ("chroma_url", "database_url", "llm_base_url")
+"""Settings that may carry a password."""
 
 
 @app.command("doctor")
 @reported
 def doctor(corpus: Corpus = None, as_json: Json = False) -> None:
     """Say what is set, what is there, and what to do about the rest."""
-    chosen = settings(corpus)
+    chosen = load_settings(corpus=corpus)
     values = [value(chosen, name, corpus) for name in Settings.model_fields]
     checks = [model_check(chosen, "embedding"), model_check(chosen, chosen.chat_model)]
     checks += [index_check(chosen), space_check(chosen)]
@@ -45,13 +47,15 @@ def value(chosen: Settings, name: str, corpus: Path | None) -> dict[str, Any]:
     held = getattr(chosen, name)
     if isinstance(held, SecretStr):
         held = "********" if held.get_secret_value() else ""
-    toml = Path("tutor.toml")
+    elif name in ADDRESSES:
+        held = masked(str(held))
+    files = from_files(chosen.home)
     if name == "corpus" and corpus is not None:
         source = "flag"
     elif f"TUTOR_{name.upper()}" in {key.upper() for key in os.environ}:
         source = f"TUTOR_{name.upper()}"
-    elif toml.is_file() and name in tomllib.loads(toml.read_text(encoding="utf-8")):
-        source = "tutor.toml"
+    elif name in files:
+        source = str(files[name][1])
     else:
         source = "default"
     return {"name": name, "value": str(held), "source": source}
@@ -60,7 +64,7 @@ def value(chosen: Settings, name: str, corpus: Path | None) -> dict[str, Any]:
 def model_check(chosen: Settings, name: str) -> dict[str, Any]:
     """Whether a model is there; a remote endpoint needs none."""
     if name != "embedding" and chosen.llm_base_url:
-        return {"what": "chat model", "ok": True, "detail": f"{name} at {chosen.llm_base_url}"}
+        return {"what": "chat model", "ok": True, "detail": f"{name} at {masked(chosen.llm_base_url)}"}
     try:
         return {"what": f"model {name}", "ok": True, "detail": str(library.resolve(name, chosen))}
     except TutorError as error:

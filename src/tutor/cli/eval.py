@@ -1,6 +1,7 @@
 """`tutor eval`: runs the eval sets of this repository. Does not know how they are scored.
 
-The evals are a client of the package and lie beside it, so they run in a process of their own.
+The evals are a client of the package and lie beside it, so they run in a process of their own. Those of any other
+folder, the current one too, are somebody else's code and are not run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import typer
 
 from tutor.cli.main import app, reported
 from tutor.errors import ConfigError
+from tutor.settings import PROJECT
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -21,13 +23,10 @@ PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opt
 @reported
 def evaluate(context: typer.Context) -> None:
     """Run the eval sets: tutor eval [SET ...] [--json PATH] [--html PATH] [--junit PATH] [--baseline PATH]."""
-    root = next(
-        (p for p in (Path.cwd(), *Path(__file__).parents) if (p / "evals" / "run.py").is_file()), None
-    )
-    if root is None:
-        raise ConfigError("The evals are not here.", "Run `tutor eval` inside a checkout of the repository.")
+    if not (PROJECT / "evals" / "run.py").is_file():
+        raise ConfigError("The evals are not installed.", "Run the `tutor` of a checkout of the repository.")
     command = [sys.executable, "-m", "evals.run", *absolute(context.args)]
-    raise typer.Exit(subprocess.run(command, cwd=root).returncode)
+    raise typer.Exit(subprocess.run(command, cwd=PROJECT).returncode)
 
 
 def absolute(arguments: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ import typer
 
 from tutor import __version__
 from tutor.errors import ConfigError, SetupError, TutorError
+from tutor.home import make_private
 from tutor.settings import Settings, load_settings
 
 ENVIRONMENT = {
@@ -29,6 +30,7 @@ ENVIRONMENT = {
 """What keeps the libraries from calling out, and NumPy's threads from fighting torch's (it doubled the
 time of a search); set before any of them is imported."""
 
+OS_REMEDY = "Check that it exists, that you may use it, and that its disk has room."
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -42,8 +44,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def settings(corpus: Path | None = None, **flags: Any) -> Settings:
-    """The settings with this command's flags on top."""
-    return load_settings(corpus=corpus, **flags)
+    """The settings with this command's flags on top; the home is made, or made private."""
+    chosen = load_settings(corpus=corpus, **flags)
+    make_private(chosen.home)
+    return chosen
 
 
 def reported(command: Callable[P, R]) -> Callable[P, R]:
@@ -53,12 +57,12 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except SetupError as error:
-            typer.echo(f"{error.message}\n{error.hint}".rstrip(), err=True)
-            raise typer.Exit(2) from error
         except TutorError as error:
-            typer.echo(f"{error.message}\n{error.hint}".rstrip(), err=True)
-            raise typer.Exit(1) from error
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2 if isinstance(error, SetupError) else 1) from error
+        except OSError as error:
+            typer.echo(f"{error.strerror or error}: {error.filename or 'a file or address'}. {OS_REMEDY}", err=True)
+            raise typer.Exit(2) from error
 
     return run
 

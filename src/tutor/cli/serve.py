@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tutor.cli.main import ENVIRONMENT, Corpus, app, reported, settings
-from tutor.errors import TutorError
+from tutor.errors import ConfigError, SessionError, TutorError
 
 
 @app.command("serve")
@@ -24,24 +25,48 @@ def serve(
 
 
 def start(**flags: object) -> None:
-    """Serve until interrupted; the guide loads while the page is already up."""
+    """Serve until interrupted; the guide loads while the page is already up.
+
+    Raises:
+        SetupError: a setting, the address or the database cannot be used; nothing was started.
+    """
     os.environ.update({key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()})
     chosen = settings(**flags)  # type: ignore[arg-type]
-    from tutor.store import Store, database_url
-    from tutor.tutor import Tutor
-    from tutor.ui.app import serve as serve_app
+    from tutor.ui.door import listen
 
-    tutor = Tutor(chosen, build_missing=True)
+    with listen(chosen) as listener:
+        from tutor.interview_store import InterviewStore  # noqa: F401  (its table is made with the others)
+        from tutor.store import open_database
+        from tutor.tutor import Tutor
 
-    def load() -> None:
-        for step in (tutor.load, tutor.model, tutor.prepare_interviews):
-            try:
-                step()
-            except TutorError as error:
-                typer.echo(str(error), err=True)
+        try:
+            database = open_database(chosen)
+        except SessionError as error:
+            raise ConfigError(error.message, error.hint) from error
+        if database.unkept:
+            typer.echo(database.unkept, err=True)
+        tutor = Tutor(chosen, build_missing=True)
+        try:
+            from tutor.ui.app import serve as serve_app
 
-    threading.Thread(target=load, daemon=True).start()
+            threading.Thread(target=load, args=(tutor,), daemon=True).start()
+            serve_app(tutor, database, chosen, listener)
+        finally:
+            tutor.close()
+
+
+def load(tutor: Any) -> None:
+    """Load what questions need; what is wrong is told, and the page says it too."""
+    for step in (tutor.load, tutor.model, tutor.prepare_interviews):
+        try:
+            step()
+        except TutorError as error:
+            typer.echo(str(error), err=True)
+
+
+def main() -> None:
+    """`python app.py`: serve; an error is one line and an exit code."""
     try:
-        serve_app(tutor, Store(database_url(chosen)), chosen)
-    finally:
-        tutor.close()
+        reported(start)()
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)

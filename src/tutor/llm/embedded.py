@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tutor.errors import LLMError, LLMUnavailable
@@ -172,7 +173,8 @@ class EmbeddedChatModel:
             self.states.commit(pending, prefix)
         except (LLMError, OSError) as error:
             log.warning("a compiled prompt could not be kept: %s", error)
-            Path(self.states.folder / pending).unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(self.states.folder / pending).unlink(missing_ok=True)
 
     def _slot_action(self, slot: int, action: str, filename: str) -> None:
         import httpx

@@ -6,9 +6,12 @@ Does not know how a state is made.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import uuid
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 class StateFolder:
@@ -29,7 +32,7 @@ class StateFolder:
         """Mark as used just now."""
         try:
             os.utime(self.folder / self.name(prefix))
-        except FileNotFoundError:
+        except OSError:  # gone, or in a folder that cannot be written
             return
 
     def pending(self) -> str:
@@ -43,7 +46,10 @@ class StateFolder:
 
     def drop(self, prefix: str) -> None:
         """Remove a state that could not be used."""
-        (self.folder / self.name(prefix)).unlink(missing_ok=True)
+        try:
+            (self.folder / self.name(prefix)).unlink(missing_ok=True)
+        except OSError as error:
+            log.info("a compiled prompt stays: %s", error)
 
     def trim(self) -> None:
         """Keep the folder within its budget."""

@@ -9,6 +9,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -38,6 +39,7 @@ class EmbeddedServer:
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._starts: list[float] = []
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -88,15 +90,14 @@ class EmbeddedServer:
                 f"See {self.log_file}.",
             )
         self._starts.append(now)
-        self.states.mkdir(parents=True, exist_ok=True)
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._make_room()
         config = {
             "model": str(self.model), "key": self.key, "threads": self.threads, "n_ctx": self.context,
             "slots": SLOTS, "states": str(self.states),
         }  # fmt: skip
-        with self.log_file.open("wb") as errors:
+        with self._log() as errors:
             child = subprocess.Popen(
-                [sys.executable, "-m", "tutor.llm.child"],
+                [sys.executable, "-P", "-m", "tutor.llm.child"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
             )  # fmt: skip
@@ -115,9 +116,30 @@ class EmbeddedServer:
         self.generation += 1
         log.info("chat model ready after %.1f s", time.monotonic() - now)
 
+    def _make_room(self) -> None:
+        """Make the folders; where the home cannot be written, states last as long as this process."""
+        try:
+            self.states.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.warning("compiled prompts cannot be kept in %s: %s", self.states, error)
+            self._scratch = tempfile.TemporaryDirectory(prefix="tutor-", ignore_cleanup_errors=True)
+            self.states = Path(self._scratch.name)
+
+    def _log(self) -> IO[bytes]:
+        """Where the child writes what is wrong; nowhere, if the home cannot be written."""
+        try:
+            self.log_file.parent.mkdir(parents=True, exist_ok=True)
+            return self.log_file.open("wb")
+        except OSError as error:
+            log.warning("%s cannot be written: %s", self.log_file, error)
+            return open(os.devnull, "wb")
+
     def _tail(self) -> str:
         """The last line the child wrote to its log."""
-        lines = self.log_file.read_text(errors="replace").strip().splitlines()
+        try:
+            lines = self.log_file.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            lines = []
         return lines[-1][:200] if lines else "no reason given"
 
     def stop(self) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tutor.errors import TutorError
 from tutor.interview_store import InterviewStore
 from tutor.store import Store
 from tutor.tutor import Tutor
-from tutor.ui import panel, render, theme
+from tutor.ui import panel, render, seen_by, theme
 from tutor.ui.room import RoomPage
 from tutor.ui.turn import STOPPED, Page
 
@@ -46,15 +45,15 @@ def mermaid_address() -> str:
 class ChatPage:
     """Builds the page over a core and a store; holds nothing of any reader."""
 
-    def __init__(self, tutor: Tutor, store: Store, interviews: InterviewStore, secret: str) -> None:
-        self.tutor, self.store, self.secret = tutor, store, secret
+    def __init__(self, tutor: Tutor, store: Store, interviews: InterviewStore) -> None:
+        self.tutor, self.store = tutor, store
         self.room = RoomPage(tutor, interviews)
 
     def build(self) -> Any:
         """The page as Gradio blocks."""
         with gr.Blocks(title="Tutor", analytics_enabled=False) as blocks:
-            self.seen = gr.BrowserState({}, storage_key="tutor", secret=self.secret)
-            interview_seen = gr.BrowserState({}, storage_key="tutor-interview", secret=self.secret)
+            self.seen = gr.BrowserState({}, storage_key="tutor", secret=seen_by.KEY)
+            interview_seen = gr.BrowserState({}, storage_key="tutor-interview", secret=seen_by.KEY)
             self.chosen = gr.State("")
             gr.HTML(TITLE)
             with gr.Row(elem_id="main", equal_height=False):
@@ -154,10 +153,9 @@ class ChatPage:
 
     def ask(self, question: str, seen: dict[str, Any], standalone: str | None = None) -> Iterator[Any]:
         """Answer what was typed; the stop button stands where the ask button was."""
-        page = Page(
-            self.tutor, self.store, str(seen.get("owner") or uuid.uuid4().hex), seen.get("conversation")
-        )
-        kept = {**seen, "owner": page.owner, "conversation": page.conversation}
+        seen = seen_by.known(seen)
+        page = Page(self.tutor, self.store, seen["owner"], seen.get("conversation"))
+        kept = {**seen, "conversation": page.conversation}
         if not question.strip():
             yield gr.skip(), ASKING, kept, gr.skip(), gr.skip(), gr.skip()
             return
@@ -175,7 +173,8 @@ class ChatPage:
 
     def stopped(self, seen: dict[str, Any]) -> tuple[Any, Any, Any]:
         """What is kept of a stopped answer, once it is kept."""
-        page = Page(self.tutor, self.store, str(seen.get("owner")), seen.get("conversation"))
+        seen = seen_by.known(seen)
+        page = Page(self.tutor, self.store, seen["owner"], seen.get("conversation"))
         until = time.monotonic() + 3
         while time.monotonic() < until:
             turns = self.store.turns(page.owner, page.conversation)
@@ -195,7 +194,8 @@ class ChatPage:
 
     def retry(self, seen: dict[str, Any]) -> Iterator[Any]:
         """Ask the last question again."""
-        turns = self.store.turns(str(seen.get("owner")), str(seen.get("conversation")))
+        seen = seen_by.known(seen)
+        turns = self.store.turns(seen["owner"], str(seen.get("conversation")))
         if turns:
             last = turns[-1].answer
             yield from self.ask(last["question"], seen, last["standalone_question"])
@@ -208,7 +208,7 @@ class ChatPage:
     def listed(self, seen: dict[str, Any]) -> Any:
         """The owner's conversations."""
         try:
-            found = self.store.conversations(str(seen.get("owner")))
+            found = self.store.conversations(seen_by.known(seen)["owner"])
         except TutorError:
             found = []
         choices = [(entry.title, entry.id) for entry in found]
@@ -217,8 +217,7 @@ class ChatPage:
 
     def restore(self, seen: dict[str, Any] | None) -> Any:
         """The page after a reload: conversation, list, contents."""
-        seen = dict(seen or {})
-        seen.setdefault("owner", uuid.uuid4().hex)
+        seen = seen_by.known(seen)
         try:
             contents = panel.contents_html(self.tutor.sections())
         except TutorError as error:
@@ -239,41 +238,52 @@ class ChatPage:
         chat = gr.update(value=messages, examples=[{"text": text} for text in examples])
         return chat, seen, self.listed(seen), title, gr.update(visible=False)
 
+    @seen_by.told
     def start_new(self, seen: dict[str, Any]) -> Any:
         """An empty conversation."""
-        return self.show({**seen, "owner": seen.get("owner") or uuid.uuid4().hex, "conversation": None})
+        return self.show({**seen_by.known(seen), "conversation": None})
 
+    @seen_by.told
     def open(self, conversation: str, seen: dict[str, Any]) -> Any:
         """A stored conversation."""
-        return self.show({**seen, "owner": seen.get("owner") or "", "conversation": conversation})
+        return self.show({**seen_by.known(seen), "conversation": conversation})
 
+    @seen_by.told
     def rename_it(self, title: str, seen: dict[str, Any]) -> Any:
         """Another title for the open conversation."""
-        self.store.rename(str(seen.get("owner")), str(seen.get("conversation")), title)
+        seen = seen_by.known(seen)
+        self.store.rename(seen["owner"], str(seen.get("conversation")), title)
         return self.listed(seen)
 
+    @seen_by.told
     def delete_it(self, seen: dict[str, Any]) -> Any:
         """Delete the open conversation."""
-        self.store.delete(str(seen.get("owner")), str(seen.get("conversation")))
+        seen = seen_by.known(seen)
+        self.store.delete(seen["owner"], str(seen.get("conversation")))
         return self.start_new(seen)
 
+    @seen_by.told
     def export_it(self, seen: dict[str, Any]) -> str:
         """The open conversation as Markdown."""
-        owner, conversation = str(seen.get("owner")), str(seen.get("conversation"))
+        seen = seen_by.known(seen)
+        owner, conversation = seen["owner"], str(seen.get("conversation"))
         return self.store.export_markdown(owner, conversation, "corpus/guide/")
 
+    @seen_by.told
     def like(self, seen: dict[str, Any], event: gr.LikeData) -> Any:
         """Keep a thumb; a thumb down asks what was wrong."""
-        turns = self.store.turns(str(seen.get("owner")), str(seen.get("conversation")))
+        seen = seen_by.known(seen)
+        turns = self.store.turns(seen["owner"], str(seen.get("conversation")))
         at = int(event.index if isinstance(event.index, int) else event.index[0]) // 2
         if not 0 <= at < len(turns):
             return gr.update(visible=False), ""
         liked = event.liked is True or event.liked == "Like"
-        self.store.set_feedback(str(seen["owner"]), turns[at].id, "up" if liked else "down")
+        self.store.set_feedback(seen["owner"], turns[at].id, "up" if liked else "down")
         return gr.update(visible=not liked), turns[at].id
 
+    @seen_by.told
     def send_note(self, note: str, turn: str, seen: dict[str, Any]) -> Any:
         """Keep what the learner says was wrong."""
         if turn:
-            self.store.set_feedback(str(seen.get("owner")), turn, "down", note)
+            self.store.set_feedback(seen_by.known(seen)["owner"], turn, "down", note)
         return gr.update(visible=False), ""

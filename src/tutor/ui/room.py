@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,7 +22,7 @@ from tutor.interview.room import Said
 from tutor.interview_store import InterviewMoved, InterviewStore, Record
 from tutor.schema import Section
 from tutor.tutor import Tutor
-from tutor.ui import progress, render, whiteboard
+from tutor.ui import progress, render, seen_by, whiteboard
 from tutor.ui.debrief import debrief_html, export_html
 
 log = logging.getLogger(__name__)
@@ -151,16 +150,15 @@ class RoomPage:
     def record(self, seen: dict[str, Any]) -> Record | None:
         """The open interview."""
         key = seen.get("interview")
-        return self.store.get(str(seen.get("owner")), str(key)) if key else None
+        return self.store.get(seen_by.known(seen)["owner"], str(key)) if key else None
 
     def restore(self, seen: dict[str, Any] | None, chat_seen: dict[str, Any] | None) -> Any:
         """The tab after a reload; interviews from when both were kept in one place belong to the chat's owner."""
-        seen = dict(seen or chat_seen or {})
-        seen.setdefault("owner", uuid.uuid4().hex)
-        return self.view(seen)
+        return self.view(seen_by.known(seen or chat_seen), self.store.database.unkept)
 
     def view(self, seen: dict[str, Any], error: str = "") -> tuple[Any, ...]:
         """Every part of the tab as the stored interview has it."""
+        seen = seen_by.known(seen)
         try:
             record = self.record(seen)
         except TutorError as failed:
@@ -211,7 +209,7 @@ class RoomPage:
     def earlier(self, seen: dict[str, Any]) -> Any:
         """The candidate's interviews."""
         try:
-            held = self.store.listed(str(seen.get("owner")))
+            held = self.store.listed(seen_by.known(seen)["owner"])
         except TutorError:
             held = []
         rows = []
@@ -222,13 +220,15 @@ class RoomPage:
             rows.append((f"{name} · {record.created[:10]} · {what}", record.id))
         return gr.update(choices=rows, value=None, visible=bool(rows))
 
+    @seen_by.told
     def begin(self, problem: str | None, level: str, minutes: int, seen: dict[str, Any]) -> Any:
         """Start a new interview."""
         if not problem:
             return self.view(seen, "Pick a problem first.")
         room = self.tutor.interview(problem, level=level, minutes=int(minutes))
         list(room.open())
-        key = self.store.add(str(seen.get("owner")), room.state)
+        seen = seen_by.known(seen)
+        key = self.store.add(seen["owner"], room.state)
         return self.view({**seen, "interview": key})
 
     def open(self, key: str, seen: dict[str, Any]) -> Any:
@@ -239,18 +239,24 @@ class RoomPage:
         """Back to the picker."""
         return self.view({**seen, "interview": None})
 
+    @seen_by.told
     def delete(self, seen: dict[str, Any]) -> Any:
         """Delete the open interview."""
-        self.store.delete(str(seen.get("owner")), str(seen.get("interview")))
+        self.store.delete(seen_by.known(seen)["owner"], str(seen.get("interview")))
         return self.leave(seen)
 
     def say(self, text: str, seen: dict[str, Any]) -> Iterator[Any]:
         """The candidate speaks: kept first, shown at once, then answered."""
-        record = self.record(seen) if text.strip() else None
+        try:
+            record = self.record(seen) if text.strip() else None
+            if record is not None:
+                self.store.keep_draft(seen_by.known(seen)["owner"], record.id, text)
+        except TutorError as error:
+            yield self.view(seen, str(error))
+            return
         if record is None:
             yield self.going_on(self.view(seen))
             return
-        self.store.keep_draft(str(seen.get("owner")), record.id, text)
         waiting = [*progress.messages(record.state), {"role": "user", "content": render.verbatim(text)}]
         # What the browser keeps is sent whole: Gradio would patch a skip into the stored value itself.
         yield (seen, *(gr.skip() for _ in range(4)), waiting, "", *(gr.skip() for _ in range(11)))
@@ -266,6 +272,11 @@ class RoomPage:
 
     def act(self, seen: dict[str, Any], act: Act) -> Any:
         """Do something in the stored interview and store what came of it, one thing after the other."""
+        try:
+            if self.record(seen) is None:
+                return self.going_on(self.view(seen))
+        except TutorError as error:
+            return self.view(seen, str(error))
         for attempt in range(TRIES):
             try:
                 with self._turns[str(seen.get("interview"))]:
@@ -288,7 +299,7 @@ class RoomPage:
         Raises:
             InterviewMoved: another tab, or another button, was quicker.
         """
-        owner = str(seen.get("owner"))
+        owner = seen_by.known(seen)["owner"]
         self.store.tick(owner, str(seen.get("interview")))
         record = self.record(seen)
         if record is None or record.debrief is not None:
@@ -299,11 +310,12 @@ class RoomPage:
         self.store.save(owner, record.id, room.state, record.revision, result)
         return " ".join(line.text for line in said if line.type == "error")
 
+    @seen_by.told
     def pause_it(self, seen: dict[str, Any]) -> Any:
         """Stop the clock, or let it run again."""
         record = self.record(seen)
         if record:
-            self.store.pause(str(seen.get("owner")), record.id, not record.paused)
+            self.store.pause(seen_by.known(seen)["owner"], record.id, not record.paused)
         return self.view(seen)
 
     def tick(self, seen: dict[str, Any] | None) -> Any:
@@ -312,21 +324,22 @@ class RoomPage:
         if not seen.get("interview"):
             return gr.skip()
         try:
-            self.store.tick(str(seen.get("owner")), str(seen["interview"]))
+            self.store.tick(seen_by.known(seen)["owner"], str(seen["interview"]))
             record = self.record(seen)
         except TutorError:
             return gr.skip()
         return progress.bar(record.state, record.paused) if record and record.debrief is None else gr.skip()
 
+    @seen_by.told
     def note(self, text: str, seen: dict[str, Any]) -> None:
         """Keep the notes."""
         if seen.get("interview"):
-            self.store.keep_notes(str(seen.get("owner")), str(seen["interview"]), text)
+            self.store.keep_notes(seen_by.known(seen)["owner"], str(seen["interview"]), text)
 
     def reported(self, record: Record, seen: dict[str, Any]) -> str:
         """The stored debrief beside earlier ones."""
         assert record.debrief is not None
-        past = [r.debrief for r in reversed(self.store.listed(str(seen.get("owner")))) if r.debrief]
+        past = [r.debrief for r in reversed(self.store.listed(seen_by.known(seen)["owner"])) if r.debrief]
         return debrief_html(
             record.debrief, record.state.phase_ends, past, self.section, self.outdated(record)
         )

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from tutor.errors import TutorError
+from tutor.errors import SessionError, TutorError
 from tutor.schema import (
     Checked,
     Degraded,
@@ -46,6 +46,7 @@ class Page:
         self.standalone = ""
         self.suggestions: tuple[str, ...] = ()
         self.answer: dict[str, Any] = {}
+        self.unkept = store.database.unkept
 
     def shown(self) -> list[dict[str, Any]]:
         """The stored turns as messages."""
@@ -71,7 +72,8 @@ class Page:
             yield [*before, said, note(f"{error.message} {error.hint}".strip())]
             return
         final = {"role": "assistant", "content": render.answer_markdown(self.answer)}
-        yield render.with_options([*before, said, final], self.suggestions)
+        messages = [*before, said, final]
+        yield render.with_options([*messages, note(self.unkept)] if self.unkept else messages, self.suggestions)
 
     def _loading(self) -> Iterator[str]:
         until = time.monotonic() + LOAD_TIMEOUT_S
@@ -139,7 +141,10 @@ class Page:
     def _finish(self, answer: Any) -> None:
         self.answer = answer.to_json()
         self.suggestions = answer.suggestions
-        self.conversation, _ = self.store.add_turn(self.owner, self.conversation, answer.to_json())
+        try:
+            self.conversation, _ = self.store.add_turn(self.owner, self.conversation, answer.to_json())
+        except SessionError as error:
+            self.unkept = str(error)
 
     def _keep_stopped(self, answer: dict[str, Any]) -> None:
         """Keep what a reader saw before stopping or leaving; nothing, where that was nothing."""
