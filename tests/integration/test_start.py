@@ -112,13 +112,20 @@ def copied(home: Path, to: Path) -> Path:
     return to
 
 
+def with_a_turn(home: Path, owner: str) -> None:
+    """Keep a conversation, and leave the database as a process that ended."""
+    store = Store(f"sqlite:///{home / 'tutor.db'}")
+    store.add_turn(owner, None, ANSWER.to_json())
+    store.database.engine.dispose()
+
+
 @pytest.fixture(params=["read-only", "full"])
 def stuck(request, settings, tutor, tmp_path):
     """A home with a conversation in it that cannot be written any more; (home, what to put before a command, owner)."""
     owner = new_owner()
     if request.param == "read-only":
         home = copied(settings.home, tmp_path / "home")
-        Store(f"sqlite:///{home / 'tutor.db'}").add_turn(owner, None, ANSWER.to_json())
+        with_a_turn(home, owner)
         folders = [path for path in (home, *home.rglob("*")) if path.is_dir() and not path.is_symlink()]
         for folder in folders:
             folder.chmod(0o500)
@@ -132,7 +139,7 @@ def stuck(request, settings, tutor, tmp_path):
         pytest.skip("a small disk cannot be mounted here")
     try:
         home = copied(settings.home, disk / "home")
-        Store(f"sqlite:///{home / 'tutor.db'}").add_turn(owner, None, ANSWER.to_json())
+        with_a_turn(home, owner)
         with (disk / "filler").open("wb", buffering=0) as filler:
             try:
                 while filler.write(b"x" * 4096):

@@ -5,6 +5,8 @@ The only file that knows Chroma and LlamaIndex's nodes. Does not know what a chu
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Sequence
 from functools import cached_property
 from math import log
@@ -23,6 +25,8 @@ class VectorStore:
     """One collection of unit vectors with ids."""
 
     def __init__(self, collection: Any) -> None:
+        self.scratch: object = None
+        """What must live as long as this does."""
         self._collection = collection
 
     @cached_property
@@ -112,11 +116,44 @@ def open_existing(folder: Path, url: str, name: str) -> VectorStore:
         RetrievalError: it is not there or cannot be read.
     """
     try:
-        return VectorStore(client(folder, url).get_collection(name, embedding_function=None))
+        return collection_of(folder, url, name)
+    except RetrievalError as error:
+        if url or not folder.is_dir():
+            raise
+        return from_copy(folder, name, error)
+
+
+def collection_of(folder: Path, url: str, name: str) -> VectorStore:
+    """The collection of that name, read once; its errors translated."""
+    try:
+        store = VectorStore(client(folder, url).get_collection(name, embedding_function=None))
+        store.count()
+        return store
     except RetrievalError:
         raise
     except Exception as error:
         raise translated(error) from error
+
+
+def from_copy(folder: Path, name: str, because: RetrievalError) -> VectorStore:
+    """The collection from a copy of its folder: Chroma reads only where it may write, which a home need not allow.
+
+    Raises:
+        RetrievalError: `because`, where the copy cannot be read either.
+    """
+    scratch = tempfile.TemporaryDirectory(prefix="tutor-", ignore_cleanup_errors=True)
+    try:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                target = Path(scratch.name) / path.relative_to(folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)  # without its mode: the copy must be writable
+        store = collection_of(Path(scratch.name), "", name)
+    except (OSError, RetrievalError):
+        scratch.cleanup()
+        raise because from None
+    store.scratch = scratch
+    return store
 
 
 def translated(error: Exception) -> RetrievalError:
