@@ -20,7 +20,7 @@ from tutor.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILE = "tutor.toml"
-ANYWHERE = {"corpus", "llm_threads", "llm_timeout_s", "port", "prompt_cache_mb"}
+ANYWHERE = {"corpus", "llm_threads", "llm_timeout_s", "port", "prompt_cache_mb", "threads"}
 """What a `tutor.toml` in the current folder may set."""
 SECRET_PARAMETER = re.compile(r"([?&;][^=&;]*(?:pass|pwd|secret|token|key|auth|sig|cred)[^=&;]*=)[^&;]*", re.I)
 

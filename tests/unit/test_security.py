@@ -8,7 +8,7 @@ import pytest
 
 from tutor.errors import ConfigError, ModelCorrupt, SessionError
 from tutor.home import make_private
-from tutor.settings import load_settings, masked
+from tutor.settings import ANYWHERE, PROJECT, load_settings, masked
 from tutor.store import Store, is_owner, new_owner, open_database, terminal_id
 from tutor.ui.door import Names, is_loopback, listen
 from tutor.ui.login import ALL_TRIES, TRIES, Login
@@ -278,3 +278,9 @@ def test_what_is_read_beside_the_weights_is_checked_too(tmp_path, monkeypatch):
         change()
         with pytest.raises(ModelCorrupt):
             models.resolve("embedding", settings)
+
+
+def test_the_documents_say_what_the_current_folder_may_set():
+    for name in ("README.md", "docs/security.md"):
+        text = (PROJECT / name).read_text(encoding="utf-8")
+        assert all(f"`{setting}`" in text for setting in ANYWHERE), name

@@ -141,8 +141,8 @@ def from_copy(folder: Path, name: str, because: RetrievalError) -> VectorStore:
     Raises:
         RetrievalError: `because`, where the copy cannot be read either.
     """
-    scratch = tempfile.TemporaryDirectory(prefix="tutor-", ignore_cleanup_errors=True)
     try:
+        scratch = tempfile.TemporaryDirectory(prefix="tutor-", ignore_cleanup_errors=True)
         for path in folder.rglob("*"):
             if path.is_file():
                 target = Path(scratch.name) / path.relative_to(folder)
@@ -150,7 +150,6 @@ def from_copy(folder: Path, name: str, because: RetrievalError) -> VectorStore:
                 shutil.copyfile(path, target)  # without its mode: the copy must be writable
         store = collection_of(Path(scratch.name), "", name)
     except (OSError, RetrievalError):
-        scratch.cleanup()
         raise because from None
     store.scratch = scratch
     return store
