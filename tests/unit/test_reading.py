@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tutor.interview.classifier import RidgeClassifier
-from tutor.interview.matching import FEATURES, denied, features
+from tutor.interview.matching import denied, features
 from tutor.interview.problem import Fact
 from tutor.interview.scoping import FactFinder
 from tutor.interview.statements import echoed, pairs, statements
@@ -82,10 +82,10 @@ def test_a_vector_is_computed_once_and_a_damaged_file_is_computed_again(tmp_path
 def test_the_evidence_is_in_the_order_of_its_names_and_finite():
     read = np.array([[1.0, 0.0, 0.0], [0.1, 0.2, 0.7]], dtype=np.float32)
     row = features(0.6, 0.2, 0.5, [(0, 5)], "We skip caching.", read)
-    named = dict(zip(FEATURES, row, strict=True))
+    named = row._asdict()
     assert np.isfinite(row).all()
     assert named["margin"] == pytest.approx(0.4) and named["cue"] == 1.0 and named["contradiction"] > 0.99
-    assert named["best reading"] > named["reading"]
+    assert named["best_reading"] > named["reading"]
 
 
 @pytest.mark.parametrize(

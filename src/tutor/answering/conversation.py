@@ -12,20 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tutor.answering import followup
+from tutor.parameters.store import decision, threshold
 from tutor.retrieval import ranking
 from tutor.retrieval.embedder import Vectors
 from tutor.retrieval.retriever import Retriever
 from tutor.schema import Section
 
 RELATIONS = ("same", "sibling", "chapter", "file", "child", "neighbour")
-FEATURES = ("rewritten", "titled", *RELATIONS, *(f"own {name}" for name in ranking.FEATURES))
-WEIGHTS = (
-    0.35, 0.11, 0.04, -0.04, 0.43, 0.12, 0.07, 0.15, 0.09, -0.14, -0.12, -0.27, -0.12, -0.21, -0.57, -0.27, 0.60,
-    -0.59, -0.68,
-)  # fmt: skip
-"""Weights of FEATURES beside the question's own score, from `evals/fit_followup.py`."""
-REWRITTEN_FROM = 0.63
-"""From this chance of leaning a question is rewritten; 3 % of those that stand alone are, on development questions."""
+FEATURES = ("rewritten", "titled", *RELATIONS, *(f"own_{name}" for name in ranking.FEATURES))
+"""Signals that rank sections beside the question's own score (`parameters/followup_ranking.json`)."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +37,10 @@ def resolve(question: str, last: str, retriever: Retriever) -> Resolved:
     Raises:
         RetrievalError: the vector store failed.
     """
+    weights = np.array(decision("followup_ranking", FEATURES).weights, np.float32)
     leaning = followup.leaning(question, last, retriever)
-    alone = followup.rewrite(question, last) if leaning >= REWRITTEN_FROM else question
-    order = retriever.scores(question) + leaning * signals(question, last, retriever) @ np.array(WEIGHTS, np.float32)
+    alone = followup.rewrite(question, last) if leaning >= threshold("followup", "rewritten_from") else question
+    order = retriever.scores(question) + leaning * (signals(question, last, retriever) @ weights)
     return Resolved(alone, order)
 
 

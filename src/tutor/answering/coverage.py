@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 from tutor.answering.evidence import Evidence
 from tutor.answering.followup import needs_history
-from tutor.logistic import Logistic
+from tutor.parameters.store import decision
 from tutor.retrieval.embedder import Vectors
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
@@ -36,17 +37,9 @@ GENERIC = frozenset(
     " second other one anoth much mani choos pick pro con more else done thing stuff problem failur cost it".split()
 )
 """Stems that name no topic: a short question made of them alone points at something unsaid."""
-FEATURES = (
-    "sentence", "sentences", "overlap", "unknown", "score", "words", "answer", "second answer", "first overlap",
-    "foreign names", "read overlap", "rarest missing",
-)  # fmt: skip
-DECISIONS = (
-    Logistic((1.36, -1.75, 3.67, -2.46, 3.00, 2.73, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), -9.08),
-    Logistic((1.08, 0.48, 0.21, 0.0, 2.61, 2.36, 0.59, 0.72, 3.01, -2.06, -2.07, -0.66), -4.52),
-)
-"""Two decisions on `features`, from `evals/fit_coverage.py`: on retrieval alone, and
-with what the verifier reads. A question is covered when both say so: the first knows foreign subjects, the second
-near misses."""
+PARTS = ("retrieval", "reading")
+"""Two decisions of `parameters/answerability.json`: on retrieval alone, and with what the verifier reads. A question is
+covered when both say so: the first knows foreign subjects, the second near misses."""
 NAME = re.compile(r"(?<=[^.?!\s] )[A-Z][\w.+-]*|\b(?:\w*[a-z]|[A-Z])[A-Z][\w.+-]*|\b\w+[._-]\w[\w.+-]*|\b[a-z]+\d\w*")
 """What looks like a name: a capital inside a sentence or a word, inner points, underscores, hyphens or digits."""
 UNDERSPECIFIED = "What is that about? Name the topic, and I can look it up."
@@ -62,21 +55,45 @@ class Coverage:
     reply: str
 
 
+class Features(NamedTuple):
+    """Evidence that the guide answers a question."""
+
+    sentence: float
+    """Cosine of the best sentence of the leading sections."""
+    sentences: float
+    """Mean cosine of the three best."""
+    overlap: float
+    """Highest idf share (0..1) of the question's words in one of three sections."""
+    unknown: float
+    """Share (0..1) of its words that the guide never uses."""
+    score: float
+    """The ranking's score of the first section."""
+    words: float
+    """Log of one more than the number of content words, of twelve at most."""
+    answer: float
+    """Highest log odds that a sentence answers, as the verifier reads."""
+    second_answer: float
+    """The second highest."""
+    first_overlap: float
+    """The idf share in the first section."""
+    foreign_names: float
+    """Number of names that the guide never uses, at most 2."""
+    read_overlap: float
+    """Highest idf share in a passage that was read."""
+    rarest_missing: float
+    """Highest idf, in tenths, of a word of the guide that three leading sections lack."""
+
+
 def features(
     question: str, hits: list[SectionHit], retriever: Retriever, similar: Vectors, read: Evidence
-) -> list[float]:
-    """Evidence that the guide answers: cosines of the best and the three best sentences, idf share of the
-    question's words in the best of three sections, share of words the guide never uses, the ranking's score, the log
-    of the number of content words, the two highest log odds that a sentence answers, the idf share in the first
-    section, the number of names that the guide never uses, the highest idf share in a passage read, and the highest idf
-    (tenths) of a known word that three leading sections lack. `similar` are cosines of the leading sections' sentences.
-    """
+) -> Features:
+    """The evidence in what was found; `similar` are cosines of the leading sections' sentences."""
     content, vocabulary = words(question), retriever.vocabulary
     held = {word for hit in hits[:3] for word in words(hit.section.text)}
     names = {word for name in NAME.findall(question) for word in words(name)}
     best = sorted((float(value) for value in similar), reverse=True)[:3] or [0.0]
     overlaps = [retriever.section_overlap(question, hit.section.id) for hit in hits[:3]]
-    return [
+    return Features(
         best[0],
         sum(best) / len(best),
         max(overlaps),
@@ -88,7 +105,7 @@ def features(
         float(min(2, sum(not vocabulary.knows(name) for name in names))),
         max((vocabulary.overlap(content, words(text)) for text in read.texts), default=0.0),
         max((vocabulary.idf(word) for word in content if vocabulary.knows(word) and word not in held), default=0.0) / 10,
-    ]
+    )
 
 
 def decide(
@@ -105,7 +122,9 @@ def decide(
     if not hits or not content or (len(content) <= 3 and set(content) <= GENERIC):
         return Coverage(False, 0.0, UNDERSPECIFIED)
     row = features(question, hits, retriever, similar, read)
-    probability = min(decision.probability(row) for decision in DECISIONS)
+    probability = min(
+        decision("answerability", Features._fields, part).probability(row) for part in PARTS
+    )
     if needs_history(question, True) and probability < 0.95:
         return Coverage(False, probability, UNDERSPECIFIED)
     return Coverage(probability >= 0.5, probability, "The guide does not cover this.")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutor.corpus.blocks import Passage
+from tutor.parameters.store import decision
 from tutor.retrieval.embedder import DIMENSIONS, Vectors
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
@@ -19,9 +20,8 @@ from tutor.schema import Section, SectionHit
 
 SENTENCES = 5
 """Sentences shown at most."""
-FEATURES = ("similarity", "overlap", "leading section", "opens it", "place", "short", "length")
-WEIGHTS = (2.96, 3.94, 2.93, -0.73, -0.17, -0.65, 0.40)
-"""Of a logistic decision whether a sentence belongs to a good answer, from `evals/fit_extract.py`."""
+FEATURES = ("similarity", "overlap", "leading_section", "opens_it", "place", "short", "length")
+"""Signals of the logistic decision whether a sentence belongs to a good answer (`parameters/extract.json`)."""
 FLOOR = 3.5
 """A sentence whose log odds lie further below the best one's is left out."""
 DANGLES = 0.5
@@ -58,7 +58,9 @@ def weighed(
     question: str, vector: Vectors, found: Candidates, retriever: Retriever
 ) -> NDArray[np.float64]:
     """How much each sentence says to the question, shape (n,), higher is better: its `features` weighed."""
-    return features(question, vector, found, retriever) @ np.array(WEIGHTS) if found.passages else np.zeros(0)
+    if not found.passages:
+        return np.zeros(0)
+    return decision("extract", FEATURES).values(features(question, vector, found, retriever))
 
 
 def choose(weights: NDArray[np.float64], found: Candidates, limit: int = SENTENCES) -> list[int]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from math import log
+from typing import NamedTuple
 
-from tutor.logistic import Logistic
+from tutor.parameters.store import decision
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
 
@@ -40,14 +41,6 @@ LOOSE_POINTER = re.compile(
 """Words that often, not always, point at what was said before."""
 LEADING = re.compile(r"^(?:(?:and|but|so|ok(?:ay)?|then|also)\b[,\s]*)+", re.I)
 PRONOUN = re.compile(r"\b(its|their|it's|it|they|them|this|that|these|those)\b|\b(there)$", re.I)
-FEATURES = (
-    "rule", "opener", "pointer", "content words", "words", "score", "overlap", "similarity", "rarity", "joint score",
-    "same topic", "loose pointers", "joint topic", "shared words", "joint gain", "foreign words",
-)  # fmt: skip
-LEANS = Logistic(
-    (1.86, 0.31, -0.51, 0.26, -1.77, -3.06, 0.34, -0.78, -0.12, 5.21, 0.99, 1.39, 0.56, -5.62, -0.59, -1.12), 0.54
-)
-"""How surely a question leans, by `features`, from `evals/fit_followup.py`."""
 SUBJECT = re.compile(
     r"^(?:(?:so|ok(?:ay)?|and|please|can you|could you)[,\s]+)*"
     r"(?:what(?:'s| is| are| does| do)|how (?:does|do|is|are)|explain(?: to me)?|describe|define|"
@@ -59,6 +52,43 @@ SUBJECT = re.compile(
     r"useful|actually|really)\b.*)?$",
     re.I,
 )
+
+
+class Features(NamedTuple):
+    """Evidence that a question leans on the one before it (`parameters/followup.json`)."""
+
+    rule: float
+    """1 where `needs_history` says so."""
+    opener: float
+    """1 where it opens as a continuation."""
+    pointer: float
+    """1 where it holds a pointing word."""
+    content_words: float
+    """Log of one more than the number of content words."""
+    words: float
+    """Log of one more than the number of words."""
+    score: float
+    """The best section's score."""
+    overlap: float
+    """Highest idf share (0..1) of its words in a leading section."""
+    similarity: float
+    """Cosine of both questions."""
+    rarity: float
+    """Sum of the idf of its words that the guide knows."""
+    joint_score: float
+    """The best section's score with the topic put in."""
+    same_topic: float
+    """1 where it alone leads to the topic of the last."""
+    loose_pointers: float
+    """Number of words that often point back, at most 2."""
+    joint_topic: float
+    """1 where it leads to the topic of the last with that topic put in."""
+    shared_words: float
+    """Share (0..1) of its content words that the last question has."""
+    joint_gain: float
+    """What the topic adds to the last question's best score."""
+    foreign_words: float
+    """Number of words that the guide does not know."""
 
 
 def subject_of(question: str) -> str | None:
@@ -92,22 +122,14 @@ def needs_history(question: str, has_history: bool) -> bool:
     return len(before) < 2 or len(content) <= 3
 
 
-def features(question: str, last: str, retriever: Retriever) -> list[float]:
-    """Evidence, in the order of FEATURES, that a question leans on the one before it, `last`.
-
-    Of the wording: the rule of `needs_history`, an opening or a pointing word, the logs of the numbers of content words
-    and of all words. Of retrieval: the best section's score, the highest idf share of the question's words in a leading
-    section, the cosine of both questions, the sum of the idf of the question's words, the best score with the topic put
-    in, and whether the question alone leads to the topic of the last. Again of the wording: the number of loosely
-    pointing words; whether the question with the topic leads to the topic of the last, the share of its words that the
-    last question has, what the topic adds to the last question's best score, and the number of words unknown to the guide.
-    """
+def features(question: str, last: str, retriever: Retriever) -> Features:
+    """The evidence that a question leans on the one before it, `last`."""
     content, text = words(question), question.strip()
     together = rewrite(question, last)
     vector, before, _ = retriever.embed_all([question, last, together])
     hits, former, joint = retriever.best(question, 3), retriever.best(last, 1), retriever.best(together, 1)
     idf = retriever.vocabulary.idf
-    return [
+    return Features(
         float(needs_history(question, True)),
         float(bool(OPENER.match(text))),
         float(bool(POINTER.search(CLAUSE.sub(" ", text)))),
@@ -124,12 +146,14 @@ def features(question: str, last: str, retriever: Retriever) -> list[float]:
         len(set(content) & set(words(last))) / max(1, len(set(content))),
         joint[0][1] - former[0][1] if joint and former else 0.0,
         float(sum(not retriever.vocabulary.knows(word) for word in set(content))),
-    ]
+    )
 
 
 def leaning(question: str, last: str, retriever: Retriever) -> float:
     """How surely (0..1) the question leans on the one before it."""
-    return LEANS.probability(features(question, last, retriever)) if words(question) else 1.0
+    if not words(question):
+        return 1.0
+    return decision("followup", Features._fields).probability(features(question, last, retriever))
 
 
 def chapter(section_id: str) -> list[str]:

@@ -10,6 +10,7 @@ import re
 import numpy as np
 
 from tutor.answering.extract import Candidates
+from tutor.parameters.store import threshold
 from tutor.retrieval.retriever import Retriever
 from tutor.verification.verifier import Verifier
 
@@ -21,9 +22,6 @@ TAKEN = re.compile(
 JUDGING = re.compile(
     r"\b(?:not|never|bad|good|better|worse|hard|dangerous|wrong|only|useful|matter|need|n't|so)\b", re.I
 )
-DENIED, SPOKEN_FOR = 0.98, 0.2
-"""A premise is denied when the verifier reads a contradiction at least this sure in a sentence of the guide, and no
-sentence supports it more than that; set by `evals/fit_premise.py`."""
 
 
 def premise(question: str) -> str | None:
@@ -49,6 +47,11 @@ def against(
 
 
 def denied(question: str, found: Candidates, retriever: Retriever, verifier: Verifier) -> int | None:
-    """The sentence, by position, that denies what the question takes for granted; None where there is none."""
+    """The sentence, by position, that denies what the question takes for granted; None where there is none.
+
+    The verifier must read a contradiction surely enough in it, and no sentence may support the premise much.
+    """
     held = against(question, found, retriever, verifier)
-    return held[0] if held and held[1] >= DENIED and held[2] <= SPOKEN_FOR else None
+    if held is None or held[1] < threshold("premise", "denied") or held[2] > threshold("premise", "spoken_for"):
+        return None
+    return held[0]

@@ -5,30 +5,44 @@ Does not know interviews.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from math import log
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tutor.errors import ModelCorrupt
 from tutor.interview.reading import INJECTION
 from tutor.interview.statements import statements
+from tutor.parameters.store import decision, threshold
 from tutor.retrieval.embedder import Embedder
 from tutor.retrieval.lexical import words
-from tutor.verification.cross_encoder import WEIGHTS, CrossEncoder
+from tutor.verification.cross_encoder import CrossEncoder
 from tutor.verification.facts import negation_agrees
 
 Verdict = Literal["covered", "partial", "missing", "unclear"]
-GRADING = WEIGHTS / "grading.json"
-NAMES = ["reading", "against", "similarity", "overlap", "precision", "negation", "length"]
-PARTIAL = 0.3
-"""Chance of being right from which an answer that is not covered counts as partial."""
+CLASSES = ("contradicted", "beside", "right")
+"""Parts of `parameters/grading.json`: the answer contradicts the item, is beside the point, is right."""
+
+
+class Features(NamedTuple):
+    """Evidence on an answer beside an item."""
+
+    reading: float
+    """Log odds that the verifier reads the item in the answer."""
+    against: float
+    """Log ratio of what it reads against the item to what it reads beside it."""
+    similarity: float
+    """Cosine of both."""
+    overlap: float
+    """Share (0..1) of the item's words in the answer."""
+    precision: float
+    """Share (0..1) of the answer's words in the item."""
+    negation: float
+    """1 where both are negated or neither is."""
+    length: float
+    """Words of the answer over those of the item, at most 2."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +67,9 @@ class Grader:
 
     def __init__(self, embedder: Embedder, encoder: CrossEncoder) -> None:
         self._embedder, self._encoder = embedder, encoder
-        self._decision = lru_cache(1)(self._read_decision)
 
-    def features(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
-        """(answer, item) pairs to rows in the order of NAMES."""
+    def features(self, pairs: Sequence[tuple[str, str]]) -> list[Features]:
+        """The evidence on (answer, item) pairs."""
         read = self._encoder.probabilities(pairs)
         answers = self._embedder.embed([answer for answer, _ in pairs])
         items = self._embedder.embed([item for _, item in pairs])
@@ -65,11 +78,11 @@ class Grader:
             given, wanted = set(words(answer)), set(words(item))
             shared = len(given & wanted)
             against, neither, right = (min(max(float(p), 1e-4), 1 - 1e-4) for p in read[i])
-            rows.append([
+            rows.append(Features(
                 log(right / (1 - right)), log(against / neither), float(answers[i] @ items[i]),
                 shared / max(1, len(wanted)), shared / max(1, len(given)),
                 float(negation_agrees(item, answer)), min(2.0, len(given) / max(1, len(wanted))),
-            ])  # fmt: skip
+            ))  # fmt: skip
         return rows
 
     def grade(self, answer: str, item: str) -> Grade:
@@ -85,7 +98,8 @@ class Grader:
         against, _, right = self._chances(self.features([(kept, item)])[0])
         vectors = self._embedder.embed([item, *(s.text for s in said)])
         best = said[int(np.argmax(vectors[1:] @ vectors[0]))].text
-        verdict: Verdict = "covered" if right >= 0.5 else "partial" if right >= PARTIAL else "missing"
+        covered, partial = (threshold("grading", key) for key in ("covered", "partial"))
+        verdict: Verdict = "covered" if right >= covered else "partial" if right >= partial else "missing"
         contradicts = against > max(right, 1 - against - right)
         if contradicts:
             verdict = "missing"
@@ -93,16 +107,9 @@ class Grader:
             round(right, 4), verdict, best if verdict in ("covered", "partial") else None, contradicts
         )
 
-    def _read_decision(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        try:
-            held = json.loads(GRADING.read_text(encoding="utf-8"))
-            return np.array(held["coef"]), np.array(held["bias"])
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelCorrupt(f"{GRADING} cannot be read: {error}", "Install Tutor again.") from error
-
-    def _chances(self, row: Sequence[float]) -> NDArray[np.float64]:
-        """Chances (0..1) that the answer contradicts, is beside the point, is right."""
-        weights, bias = self._decision()
-        logits = weights @ np.array(row) + bias
-        shifted = np.exp(logits - logits.max())
-        return np.asarray(shifted / shifted.sum(), dtype=np.float64)
+    @staticmethod
+    def _chances(row: Features) -> tuple[float, ...]:
+        """Chances (0..1) of CLASSES."""
+        values = np.array([decision("grading", Features._fields, part).value(row) for part in CLASSES])
+        shifted = np.exp(values - values.max())
+        return tuple((shifted / shifted.sum()).tolist())

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from tutor.interview.classifier import RidgeClassifier
 from tutor.interview.cues import matches
 from tutor.interview.problem import CheckItem
 from tutor.interview.statements import Statement
-from tutor.logistic import Logistic
+from tutor.parameters.store import decision
 from tutor.retrieval.embedder import Vectors
 from tutor.verification.cross_encoder import CrossEncoder
 
@@ -37,19 +38,29 @@ JOINT = 0.95
 """What two statements read together count, beside one."""
 KEPT = 2_000
 """Statements whose scores are kept."""
-FEATURES = (
-    "resemblance",
-    "margin",
-    "nearest",
-    "cue",
-    "denied",
-    "reading",
-    "best reading",
-    "contradiction",
-    "length",
-)
-COVERS = Logistic((6.25, 3.39, -5.58, -0.53, -2.15, 3.71, 3.13, 1.22, 2.43), -1.90)
-"""The decision on `ItemMatcher.features`, from `evals/fit_reading.py`."""
+
+
+class Features(NamedTuple):
+    """Evidence that a statement covers an item (`parameters/item_matcher.json`)."""
+
+    resemblance: float
+    """The classifier's score for the item."""
+    margin: float
+    """How much that is above its highest score for another item."""
+    nearest: float
+    """Mean cosine of the most similar examples."""
+    cue: float
+    """1 where the statement holds one of the item's cues."""
+    denied: float
+    """1 where a denial stands before a cue."""
+    reading: float
+    """Mean log odds, in quarters, that the statement carries an example."""
+    best_reading: float
+    """The highest, in quarters."""
+    contradiction: float
+    """Highest probability (0..1) that it contradicts one."""
+    length: float
+    """Log of one more than its number of words, in thirds."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +75,14 @@ class Match:
 
 @dataclass(frozen=True)
 class Seen:
-    """A statement beside an item: features in the order of FEATURES."""
+    """A statement beside an item."""
 
-    row: tuple[float, ...]
+    row: Features
 
     @property
     def score(self) -> float:
         """Chance (0..1) that the item is covered."""
-        return COVERS.probability(self.row)
+        return decision("item_matcher", Features._fields).probability(self.row)
 
 
 class ItemMatcher:
@@ -185,8 +196,8 @@ def features(
     cue: Sequence[tuple[int, int]],
     text: str,
     read: NDArray[np.float32],
-) -> tuple[float, ...]:
-    """The evidence that a statement covers an item, in the order of FEATURES.
+) -> Features:
+    """The evidence that a statement covers an item.
 
     Args:
         resemblance: the classifier's score for the item.
@@ -198,7 +209,7 @@ def features(
     """
     clear = np.clip(read, 1e-4, 1 - 1e-4)
     logits = np.log(clear[:, 2] / (1 - clear[:, 2]))
-    return (
+    return Features(
         resemblance, resemblance - rival, nearest, float(bool(cue)), float(denied(text, cue)), float(logits.mean()) / 4,
         float(logits.max()) / 4, float(clear[:, 0].max()), log(1 + len(text.split())) / 3,
     )  # fmt: skip

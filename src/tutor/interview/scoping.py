@@ -15,11 +15,7 @@ from tutor.interview.classifier import RidgeClassifier
 from tutor.interview.matching import Embed
 from tutor.interview.problem import Fact
 from tutor.interview.statements import Statement
-
-ASKED = 0.28
-"""Resemblance from which a question asks for a fact; set on `evals/sets/dev_scoping` by `evals/fit_reading.py`."""
-ALSO = 0.45
-"""Resemblance from which a second fact is given as well."""
+from tutor.parameters.store import threshold
 
 
 class FactFinder:
@@ -60,9 +56,9 @@ class FactFinder:
         left = []
         for statement, row in zip(asking, self.scores([s.text for s in asking]), strict=True):
             order = sorted(range(len(self._facts)), key=lambda i: -row[i])
-            if row[order[0]] < ASKED:
+            if row[order[0]] < threshold("scoping", "asked"):
                 left.append(statement)
                 continue
-            wanted = [order[0], *(i for i in order[1:2] if row[i] >= ALSO)]
+            wanted = [order[0], *(i for i in order[1:2] if row[i] >= threshold("scoping", "also"))]
             found += [self._facts[i] for i in wanted if self._facts[i] not in found]
         return found, left

@@ -1,7 +1,7 @@
 """What ranks a section: dense, lexical and title evidence as one feature row per section.
 
 The score is a fixed linear combination, after Bruch, Gai and Ingber, "An Analysis of Fusion Functions
-for Hybrid Retrieval", TOIS 2023; `evals/fit_ranking.py` fits the weights. Does not know Chroma.
+for Hybrid Retrieval", TOIS 2023; `training.ranking` fits the weights. Does not know Chroma.
 """
 
 from __future__ import annotations

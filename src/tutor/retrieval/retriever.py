@@ -12,16 +12,15 @@ from functools import lru_cache
 
 import numpy as np
 
+from tutor.parameters.store import decision
 from tutor.retrieval.embedder import Embedder, Vectors
 from tutor.retrieval.index import Index
 from tutor.retrieval.lexical import LexicalIndex, Vocabulary, words
-from tutor.retrieval.ranking import Evidence
+from tutor.retrieval.ranking import FEATURES, Evidence
 from tutor.schema import Chunk, ScoredChunk, Section, SectionHit
 
 KEPT = 64
 """Queries whose vectors, shares and scores are kept: a turn asks for the same ones again."""
-WEIGHTS = (0.34, 0.07, 0.64, 0.43, -0.11, 0.34, 0.71, -0.10, 0.16, 0.40, -0.00)
-"""Weights of `ranking.FEATURES`."""
 
 
 class Retriever:
@@ -34,7 +33,7 @@ class Retriever:
         texts = [" ".join(chunk.heading_path) + "\n" + chunk.text for chunk in index.chunks]
         self._lexical = LexicalIndex(texts)
         self.evidence = Evidence(index, self._lexical)
-        self._weights = np.array(WEIGHTS, dtype=np.float32)
+        self._weights = np.array(decision("ranking", FEATURES).weights, dtype=np.float32)
         self._chunks_of = grouped(chunk.section_id for chunk in index.chunks)
         self._passages_of = grouped(passage.section_id for passage in index.passages)
         self._passage_words: dict[int, list[str]] = {}

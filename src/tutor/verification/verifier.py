@@ -13,23 +13,20 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import log
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tutor.corpus.blocks import trimmed
 from tutor.errors import ModelCorrupt
-from tutor.logistic import Logistic
+from tutor.parameters.store import decision, threshold
 from tutor.retrieval.embedder import Embedder, Vectors
 from tutor.retrieval.lexical import weighted_share, words
 from tutor.verification.chat_signal import Opinion
 from tutor.verification.cross_encoder import WEIGHTS, CrossEncoder
 from tutor.verification.facts import names_agree, negation_agrees, numbers_agree
 
-FEATURES = (
-    "reading", "contradiction", "numbers", "names", "overlap", "similarity", "negation", "rare", "claim length",
-    "passage length",
-)  # fmt: skip
 NUMBERS_OFF = 0.3
 """What is left of a probability where a number of the claim does not stand in the passage: never enough to support."""
 PIECE = re.compile(r"\w{1,7}|[^\w\s]")
@@ -87,18 +84,46 @@ class Window:
     text: str
 
 
-class Calibration:
-    """Fitted numbers: a logistic model over the features, its threshold, and how rare words are."""
+class Features(NamedTuple):
+    """Evidence that a passage supports a claim (`parameters/calibration.json`)."""
 
-    def __init__(self, file: Path = WEIGHTS / "calibration.json") -> None:
+    reading: float
+    """Log odds that the cross-encoder reads support."""
+    contradiction: float
+    """Probability (0..1) that it reads a contradiction."""
+    numbers: float
+    """1 where a number of the claim is missing."""
+    names: float
+    """1 where a name of the claim is missing."""
+    overlap: float
+    """Idf share (0..1) of the claim's words in the passage."""
+    similarity: float
+    """Cosine of both."""
+    negation: float
+    """1 where one is negated and the other is not."""
+    rare: float
+    """Idf, in tenths, of the rarest word that is missing, where most words are there."""
+    claim_length: float
+    """Log of one more than the number of words, in thirds."""
+    passage_length: float
+    """Log of one more than the number of words, in fifths."""
+
+
+class Calibration:
+    """Fitted numbers: a logistic decision over the features, its threshold, and how rare words are.
+
+    Raises:
+        ModelCorrupt: one of the files is missing or damaged.
+    """
+
+    def __init__(self, file: Path = WEIGHTS / "rarity.json") -> None:
+        self.decision = decision("calibration", Features._fields)
+        self.threshold = threshold("calibration", "supported")
+        self._chat = decision("chat_opinion", ("score", "yes"))
         try:
             held = json.loads(file.read_text(encoding="utf-8"))
-            weights = tuple(float(held["weights"][name]) for name in FEATURES)
-            self.decision, self.threshold = Logistic(weights, float(held["bias"])), float(held["threshold"])
             self._idf: dict[str, float] = held["idf"]
-            self._unseen = float(held["idf_unseen"])
-            chat = held["chat"]
-            self._chat = Logistic((float(chat["score"]), float(chat["yes"])), float(chat["bias"]))
+            self._unseen = float(held["unseen"])
         except (OSError, ValueError, KeyError) as error:
             raise ModelCorrupt(f"{file} cannot be read: {error}", "Install Tutor again.") from error
 
@@ -176,8 +201,8 @@ class Verifier:
 
     def features(
         self, claim: str, source: str, read: Sequence[float], similarity: float, context: str = ""
-    ) -> tuple[list[float], Checks]:
-        """The features of a pair, in the order of FEATURES, and the checks behind them."""
+    ) -> tuple[Features, Checks]:
+        """The features of a pair, and the checks behind them."""
         wanted, held = set(words(claim)), set(words(source))
         overlap = weighted_share(wanted, held, self._calibration.idf)
         rarest = max((self._calibration.idf(word) for word in wanted - held), default=0.0)
@@ -186,12 +211,12 @@ class Verifier:
             numbers_agree(claim, source), names_agree(claim, source + " " + context),
             negation_agrees(claim, source), overlap, similarity, float(read[2]),
         )  # fmt: skip
-        row = [
+        row = Features(
             log(supported / (1 - supported)), float(read[0]),
             float(not checks.numbers), float(not checks.names), overlap, similarity,
             float(not checks.negation), rarest / 10 * float(overlap > 0.6), log(1 + len(claim.split())) / 3,
             log(1 + len(source.split())) / 5,
-        ]  # fmt: skip
+        )  # fmt: skip
         return row, checks
 
     def _heard(
