@@ -3,6 +3,7 @@
 # make setup  virtual environment, models and index, without serving
 # make audit  look the pinned packages up for known vulnerabilities
 # make bench  measure the figures of the README
+# make fit    refit what is stale of the learned numbers
 # make vectors  embed the guide and the problems once, for everybody who installs
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run setup test audit lint types unit integration evals e2e bench vectors clean
+.PHONY: run setup test audit lint types unit integration evals e2e bench fit vectors clean
 
 run: setup
 	@$(BIN)/python app.py
@@ -55,6 +56,10 @@ e2e: $(VENV)/.installed
 
 bench: setup
 	$(BIN)/python -m evals.bench
+
+fit: $(VENV)/.installed
+	$(BIN)/tutor models pull embedding
+	$(BIN)/python -m training
 
 vectors: $(VENV)/.installed
 	$(BIN)/python -m training.ship_vectors

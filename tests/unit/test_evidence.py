@@ -44,4 +44,4 @@ def test_the_best_sentences_are_read_and_no_two_are_neighbours():
 
 def test_where_little_was_read_the_second_strongest_is_the_least():
     read = Evidence((3,), np.array([[1.5, -2.0]]))
-    assert read.strongest(0) == [1.5, -4.6] and read.strongest(1) == [-2.0, -4.6]
+    assert read.strongest(0) == (1.5, -4.6) and read.strongest(1) == (-2.0, -4.6)

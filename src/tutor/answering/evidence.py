@@ -1,7 +1,7 @@
 """What the guide's sentences say to a question: the verifier reads the best ones beside it.
 
 It was trained on questions beside passages that answer them, or carry or deny what they take for granted
-(`evals/verifier`). Does not decide anything.
+(`training/verifier`). Does not decide anything.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from tutor.answering.extract import Candidates
 from tutor.corpus.blocks import Passage
 from tutor.verification.verifier import Verifier
 
+LEAST = -4.6
+"""The log odds of 1 %, below which nothing is told apart."""
 READ = 3
 """Sentences a question is read against, each with its neighbours."""
 
@@ -32,9 +34,11 @@ class Evidence:
     texts: tuple[str, ...] = ()
     """What was read: each sentence with its neighbours."""
 
-    def strongest(self, column: int) -> list[float]:
+    def strongest(self, column: int) -> tuple[float, float]:
         """The two highest log odds of a column, -4.6 where there are fewer."""
-        return [*np.sort(self.logits[:, column])[::-1][:2].tolist(), -4.6, -4.6][:2]
+        best = sorted((float(value) for value in self.logits[:, column]), reverse=True)
+        first, second = [*best, LEAST, LEAST][:2]
+        return first, second
 
 
 def gather(

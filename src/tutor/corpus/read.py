@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,3 +144,9 @@ def read_corpus(folder: Path) -> tuple[Document, ...]:
             log.warning("%s is empty and was left out", path)
         documents.append(Document(path, digest, found))
     return tuple(documents)
+
+
+def corpus_digest(documents: Iterable[Document]) -> str:
+    """Sixteen hexadecimal digits that identify the text of a corpus, whatever its folder is."""
+    parts = sorted(f"{document.path}:{document.sha256}" for document in documents)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

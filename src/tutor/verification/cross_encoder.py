@@ -1,6 +1,6 @@
 """The trained cross-encoder: reads a passage and a claim together.
 
-Its weights are the embedding model's, fine-tuned by `evals.verifier.train` and exported by `training.onnx_export`.
+Its weights are the embedding model's, fine-tuned by `training.verifier.train` and exported by `training.onnx_export`.
 Does not know numbers, thresholds or verdicts.
 """
 

@@ -1,7 +1,7 @@
 """Does a passage support a claim? One calibrated probability from independent signals.
 
 The cross-encoder reads; numbers, names, rare words and negations are compared in code. The weights of
-the combination are fitted by `evals.verifier.calibrate`. Does not know where a claim comes from.
+the combination are fitted by `training.verifier.calibrate`. Does not know where a claim comes from.
 """
 
 from __future__ import annotations

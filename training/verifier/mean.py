@@ -1,6 +1,6 @@
 """The mean of trained weights: often steadier than either. Does not train.
 
-Run as `python -m evals.verifier.mean OUT PART PART ...`; a part is a folder that `evals.verifier.train` wrote, or the
+Run as `python -m training.verifier.mean OUT PART PART ...`; a part is a folder that `training.verifier.train` wrote, or the
 exported verifier. Writes a folder to start a stage from or to export.
 """
 

@@ -1,10 +1,9 @@
-"""Fit how a question within a conversation is understood: `python -m evals.fit_followup`.
+"""Fits how a question within a conversation is understood.
 
 One model of two parts, fitted together: how surely a question leans on the one before it (`answering/followup.py`), and
 what ranks sections where it does (`answering/conversation.py`); the loss is the right section's log probability among all
-sections, and that of leaning. Leaning: the turns of `sets/dev_followup` but for changes of topic. Not: those, the
-hand-written twins, and the questions of `sets/dev` and of `sets/dev_unanswerable`, each after another one. Prints
-both parts; never reads a set that gates.
+sections, and that of leaning. Leaning: the turns of the conversations but for changes of topic. Not: those, the
+hand-written twins, and plain questions, each after another one.
 """
 
 from __future__ import annotations
@@ -15,14 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from evals.fit_ranking import cases
-from evals.fitted import show
-from evals.scorers import near
+from training.datasets import cases, near
+from training.pipeline import Fitted
 from tutor.answering import conversation, followup
 from tutor.retrieval.embedder import Vectors
 from tutor.retrieval.lexical import words
 from tutor.retrieval.retriever import Retriever
-from tutor.settings import load_settings
 from tutor.tutor import Tutor
 
 FOLDS, SEED = 10, 2026
@@ -43,7 +40,7 @@ class Row:
     group: str
     leans: bool
     weight: float
-    features: list[float]
+    features: followup.Features
     own: Vectors
     signals: Vectors
     right: Vectors
@@ -69,20 +66,20 @@ def rows(retriever: Retriever) -> list[Row]:
     """Every question of the development sets after another one."""
     rng = random.Random(SEED)
     found = []
-    for case in cases("dev_followup"):
+    for case in cases("conversations"):
         turns, last = case["turns"], case["turns"][0]
         changed = case["kind"] == "topic_change"
         for at in range(1, len(turns)):
             final = at == len(turns) - 1
             wanted = case["section_ids"] if final else []
+            leans = not (final and changed)
             if words(turns[at]):
-                leans = not (final and changed)
                 found.append(row(retriever, case["id"], turns[at], last, leans, wanted, 1.0))
-            last = conversation.resolve(turns[at], last, retriever).question
+            last = followup.rewrite(turns[at], last) if leans else turns[at]
         alone = case["standalone"]
         found.append(row(retriever, case["id"], alone, turns[0], False, case["section_ids"], PLAIN))
-    plain = cases("dev") + [
-        case for case in cases("dev_unanswerable") if case["kind"] in {"out_of_domain", "not_in_guide"}
+    plain = cases("questions") + [
+        case for case in cases("unanswerable") if case["kind"] in {"out_of_domain", "not_in_guide"}
     ]
     for case in plain:
         last = rng.choice(plain)["question"]
@@ -139,14 +136,13 @@ class Model:
         return b.detach()
 
 
-def main() -> None:
-    """Fit, cross-check, print."""
-    tutor = Tutor(load_settings())
-    tutor.index()
+def fit(tutor: Tutor) -> tuple[Fitted, Fitted]:
+    """The gate with its threshold, and the weights that rank."""
     held = rows(tutor.retriever())
     model = Model(held)
     groups = sorted({r.group for r in held})
-    folds = dict(zip(random.Random(SEED).sample(groups, len(groups)), [i % FOLDS for i in range(len(groups))], strict=True))
+    shuffled = random.Random(SEED).sample(groups, len(groups))
+    folds = {group: i % FOLDS for i, group in enumerate(shuffled)}
     fold = np.array([folds[r.group] for r in held])
     leaning, hit = np.zeros(len(held)), np.zeros(len(held))
     for k in range(FOLDS):
@@ -154,21 +150,30 @@ def main() -> None:
         out = torch.tensor(np.flatnonzero(fold == k))
         chance, scores = model.split(out, b)
         leaning[out] = chance
-        best = scores.topk(3).indices
-        hit[out] = model.right[out].gather(1, best).any(1)
-    cut = float(np.quantile(leaning[model.leans.numpy() == 0], 1 - FALSE_SHARE))
-    leans, last = model.leans.numpy() > 0, np.array([r.ranks and r.weight == 1 for r in held])
-    ranks = model.ranks.numpy()
-    print(f"n={len(held)}; held out: hit@3 of last turns {hit[last].mean():.3f} ({last.sum()}), of questions that stand"
-          f" alone {hit[ranks & ~last].mean():.3f} ({(ranks & ~last).sum()}); leaning found"
-          f" {np.mean(leaning[leans] >= cut):.3f}, where {FALSE_SHARE:.0%} of the others are: from {cut:.2f}")
+        hit[out] = model.right[out].gather(1, scores.topk(3).indices).any(1)
+    leans = model.leans.numpy() > 0
+    cut = float(np.quantile(leaning[~leans], 1 - FALSE_SHARE))
+    last = np.array([r.ranks and r.weight == 1 for r in held])
+    alone = model.ranks.numpy() & ~last
     b = model.fit(torch.arange(len(held))).numpy()
-    print("ranking, beside the question's own score")
-    show(conversation.FEATURES, b[1 : model.n + 1] / model.scale / (b[0] / model.own_scale))
     gate = b[model.n + 1 : -1] / model.spread
-    print("leaning")
-    show(followup.FEATURES, gate, float(b[-1] - gate @ model.middle))
-
-
-if __name__ == "__main__":
-    main()
+    ranking = b[1 : model.n + 1] / model.scale / (b[0] / model.own_scale)
+    return (
+        Fitted(
+            weights={"": dict(zip(followup.Features._fields, gate.tolist(), strict=True))},
+            bias={"": float(b[-1] - gate @ model.middle)},
+            thresholds={
+                "rewritten_from": (cut, f"{FALSE_SHARE:.0%} of the questions that stand alone lie above, held out")
+            },
+            metrics={"n": len(held), "held out found leaning": round(float(np.mean(leaning[leans] >= cut)), 3)},
+            folds=f"{FOLDS} by conversation", seed=SEED,
+        ),
+        Fitted(
+            weights={"": dict(zip(conversation.FEATURES, ranking.tolist(), strict=True))},
+            metrics={
+                "last turns": int(last.sum()), "held out hit@3": round(float(hit[last].mean()), 3),
+                "standing alone": int(alone.sum()), "held out hit@3 alone": round(float(hit[alone].mean()), 3),
+            },
+            folds=f"{FOLDS} by conversation", seed=SEED,
+        ),
+    )  # fmt: skip

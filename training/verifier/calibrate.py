@@ -2,7 +2,7 @@
 
 Does not train the cross-encoder. Fits on planted pairs of the calibration sections (`part_of`) and on
 open rows that the later stages of training never saw; reports on planted pairs of the test sections and, with
---report, on the open test rows. Run as `python -m evals.verifier.calibrate --data DIR`.
+--report, on the open test rows. Run as `python -m training.verifier.calibrate --data DIR`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, roc_auc_score
 
-from evals.verifier.planting import pairs, part_of
-from evals.verifier.rows import SUPPORTED, UNGROUPED, kept_for_calibration, open_rows
-from evals.verifier.train import SEED
+from training.pipeline import Fitted, digest, write
+from training.verifier.planting import pairs, part_of
+from training.verifier.rows import SUPPORTED, UNGROUPED, kept_for_calibration, open_rows
+from training.verifier.train import SEED
 from tutor import models
-from tutor.corpus.read import read_corpus
+from tutor.corpus.read import corpus_digest, read_corpus
+from tutor.parameters.store import FOLDER
 from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.lexical import Vocabulary, words
 from tutor.settings import load_settings
-from tutor.verification.cross_encoder import WEIGHTS, CrossEncoder
-from tutor.verification.verifier import FEATURES, Calibration, Verifier
+from tutor.verification.cross_encoder import VERIFIER, WEIGHTS, CrossEncoder
+from tutor.verification.verifier import Calibration, Features, Verifier
 
 COMMON = 12_000
 """Stems whose rarity is kept."""
-CHAT = {"score": 1.0, "yes": 0.3, "bias": 0.0}
-"""How the chat model's yes is weighed beside the score, from `evals.verifier.fit_chat`."""
 KEPT_CAPS = {"fever_dev": 300, "mctest": 150}
 """Rows kept from training that are read at most."""
 GUIDE_SHARE = 0.5
@@ -42,7 +42,7 @@ GUIDE_SHARE = 0.5
 
 
 def main() -> None:
-    """Fit, write `calibration.json`, print the report."""
+    """Fit, write `parameters/calibration.json` and `weights/rarity.json`, print the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, default=Path("corpus"))
@@ -53,7 +53,7 @@ def main() -> None:
     rows = list(open_rows(args.data / "train.jsonl", rng))
     texts = [s.text for d in documents for s in d.sections] + [r.passage for r in rng.sample(rows, 20_000)]
     idf = rarity(texts)
-    write(dict.fromkeys(FEATURES, 0.0), 0.0, 0.5, idf)
+    write_rarity(idf)
     settings = load_settings()
     folder = models.resolve("embedding", settings)
     embedder = SentenceEmbedder(lambda: folder, "")
@@ -75,11 +75,20 @@ def main() -> None:
     y = np.array([p.supported for p in own] + [r.label == SUPPORTED for r in other])
     weight = np.array([GUIDE_SHARE / len(own)] * len(own) + [(1 - GUIDE_SHARE) / len(other)] * len(other))
     fitted = LogisticRegression(C=10.0, max_iter=2000).fit(x, y, sample_weight=weight * len(y))
-    weights = dict(zip(FEATURES, (round(float(w), 4) for w in fitted.coef_[0]), strict=True))
+    weights = dict(zip(Features._fields, fitted.coef_[0].tolist(), strict=True))
     scores = fitted.predict_proba(x[: len(own)])[:, 1]
     grid = np.arange(0.3, 0.8, 0.01)
     threshold = float(max(grid, key=lambda t: f1_score(~y[: len(own)], scores < t)))
-    write(weights, round(float(fitted.intercept_[0]), 4), round(threshold, 2), idf)
+    keep(
+        "calibration",
+        Fitted(
+            {"": weights}, {"": float(fitted.intercept_[0])},
+            {"supported": (threshold, "best F1 of planted defects on the calibration sections")},
+            {"own pairs": len(own), "open pairs": len(other)}, folds="none: own and open pairs kept from training",
+            seed=SEED,
+        ),
+        [args.data / "train.jsonl", args.data / "dev.jsonl"], args.corpus,
+    )  # fmt: skip
     print(f"fitted on {len(own)} own and {len(other)} open pairs: {weights}, threshold {threshold:.2f}")
     test = list(pairs(documents, seed=SEED + 1, wanted=lambda s: part_of(s) == "test"))
     held = fitted.predict_proba(table([(p.passage, p.claim) for p in test]))[:, 1]
@@ -135,17 +144,22 @@ def rarity(texts: Sequence[str]) -> dict[str, float]:
     return {word: round(vocabulary.idf(word), 2) for word, _ in sorted(counts.most_common(COMMON))}
 
 
-def write(weights: dict[str, float], bias: float, threshold: float, idf: dict[str, float]) -> None:
-    """Keep what was fitted."""
-    held = {
-        "weights": weights,
-        "bias": bias,
-        "threshold": threshold,
-        "chat": CHAT,
-        "idf_unseen": max(idf.values()),
-        "idf": idf,
+def write_rarity(idf: dict[str, float]) -> None:
+    """Keep how rare words are."""
+    held = {"unseen": max(idf.values()), "idf": idf}
+    (WEIGHTS / "rarity.json").write_text(json.dumps(held, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def keep(name: str, fitted: Fitted, files: Sequence[Path], corpus: Path | None = None) -> None:
+    """Write an artefact that was fitted on open data, and by which models."""
+    read: dict[str, Any] = {
+        "data": {file.name: {"sha256": digest([file.read_bytes()])} for file in files},
+        "encoder": models.MODELS["embedding"].sha256[:16],
+        "verifier": digest([VERIFIER.read_bytes()]),
     }
-    (WEIGHTS / "calibration.json").write_text(json.dumps(held, ensure_ascii=False) + "\n", encoding="utf-8")
+    if corpus is not None:
+        read["guide"] = corpus_digest(read_corpus(corpus))
+    write(FOLDER / f"{name}.json", fitted, read)
 
 
 if __name__ == "__main__":

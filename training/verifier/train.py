@@ -1,6 +1,6 @@
 """Trains the verifier: a small cross-encoder that reads a passage and a claim.
 
-Does not know the eval sets. Run as `python -m evals.verifier.train STAGE --data DIR --out OUT` where DIR
+Does not know the eval sets. Run as `python -m training.verifier.train STAGE --data DIR --out OUT` where DIR
 holds the open data (`train.jsonl`, `dev.jsonl`, `grading_train.jsonl`); the guide's own pairs are planted
 here. The first stage starts from the embedding model's weights, each further one with `--start` from the
 stage before. Two cores are enough: about an hour for each of the first two, ten minutes for the third.
@@ -22,7 +22,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from evals.verifier.rows import (
+from training.onnx_export import shipped_weights
+from training.verifier.rows import (
     SUPPORTED,
     UNGROUPED,
     UNSUPPORTED,
@@ -40,7 +41,6 @@ from evals.verifier.rows import (
     squad_rows,
     swapped_words,
 )  # fmt: skip
-from training.onnx_export import shipped_weights
 from tutor import models
 from tutor.corpus.read import read_corpus
 from tutor.retrieval.embedder import SentenceEmbedder

@@ -1,7 +1,7 @@
-"""Fits how the chat model's yes is weighed beside the verifier's score: `python -m evals.verifier.fit_chat`.
+"""Fits how the chat model's yes is weighed beside the verifier's score: `python -m training.verifier.fit_chat`.
 
-Fits and cross-checks on planted pairs of the calibration sections, with the chat model that is set up. Prints the
-numbers for `CHAT` in `evals/verifier/calibrate.py`; never reads a set that gates.
+Fits and cross-checks on planted pairs of the calibration sections, with the chat model that is set up. Writes
+`parameters/chat_opinion.json`; never reads a set that gates.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from evals.verifier.planting import pairs, part_of
-from evals.verifier.train import SEED
+from training.pipeline import Fitted
+from training.verifier.calibrate import keep
+from training.verifier.planting import pairs, part_of
+from training.verifier.train import SEED
 from tutor.corpus.read import read_corpus
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
@@ -49,8 +51,11 @@ def main() -> None:
         cut = 0.0 if name == "chat" else 0.5
         print(f"{name:5s} n={len(y)} AUROC {roc_auc_score(y, score):.3f} F1 {f1_score(~y, score < cut):.3f}")
     model.fit(x, y)
-    held = {"score": model.coef_[0][0], "yes": model.coef_[0][1], "bias": model.intercept_[0]}
-    print({name: round(float(value), 3) for name, value in held.items()}, f"{took:.2f} s a pair")
+    weights = dict(zip(("score", "yes"), model.coef_[0].tolist(), strict=True))
+    figures = {"n": len(y), "AUROC": round(float(roc_auc_score(y, both)), 3)}
+    fitted = Fitted({"": weights}, {"": float(model.intercept_[0])}, metrics=figures, folds="10", seed=SEED)
+    keep("chat_opinion", fitted, [], tutor.settings.corpus)
+    print(weights, f"{took:.2f} s a pair")
 
 
 if __name__ == "__main__":

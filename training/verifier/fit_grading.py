@@ -1,4 +1,4 @@
-"""Fits the grader's three-way decision on graded answers: `python -m evals.verifier.fit_grading --data DIR`.
+"""Fits the grader's three-way decision on graded answers: `python -m training.verifier.fit_grading --data DIR`.
 
 Does not train the cross-encoder. Fits on `grading_train.jsonl`; prints accuracy on `grading_test.jsonl`, which
 is never fitted on.
@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from evals.verifier.train import SEED
-from tutor.interview.grading import GRADING, NAMES, Grader
+from training.pipeline import Fitted
+from training.verifier.calibrate import keep
+from training.verifier.train import SEED
+from tutor.interview.grading import CLASSES, Features, Grader
 from tutor.settings import load_settings
 from tutor.tutor import Tutor
 
@@ -25,7 +27,7 @@ ROWS = 3_000
 
 
 def main() -> None:
-    """Fit, write `grading.json`, print the accuracies."""
+    """Fit, write `parameters/grading.json`, print the accuracies."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     args = parser.parse_args()
@@ -40,12 +42,15 @@ def main() -> None:
     train = train[:ROWS]
     x, y = table(grader, train), np.array([LABELS[row["orig"]] for row in train])
     fitted = LogisticRegression(C=1.0, max_iter=3000).fit(x, y)
-    held = {
-        "features": NAMES,
-        "coef": fitted.coef_.round(4).tolist(),
-        "bias": fitted.intercept_.round(4).tolist(),
-    }
-    GRADING.write_text(json.dumps(held) + "\n", encoding="utf-8")
+    weights = [dict(zip(Features._fields, row, strict=True)) for row in fitted.coef_.tolist()]
+    keep(
+        "grading",
+        Fitted(
+            dict(zip(CLASSES, weights, strict=True)), dict(zip(CLASSES, fitted.intercept_.tolist(), strict=True)),
+            {"covered": (0.5, "the larger half"), "partial": (0.3, "set by hand")}, {"n": len(train)}, seed=SEED,
+        ),
+        [args.data / "grading_train.jsonl"],
+    )  # fmt: skip
     test = rows("grading_test.jsonl")
     guess, truth = fitted.predict(table(grader, test)), np.array([LABELS[row["orig"]] for row in test])
     for name in sorted({row["set"] for row in test}):

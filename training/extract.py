@@ -1,7 +1,6 @@
-"""Fit which of the guide's sentences are shown first: `python -m evals.fit_extract`.
+"""Fits which of the guide's sentences are shown first.
 
-Labels: `sets/dev_keys`, the sentences that state the key facts of an answer, chosen by reading. Prints the weights for
-`answering/extract.py`; never reads a set that gates.
+Labels: the sentences that state the key facts of an answer, chosen by reading.
 """
 
 from __future__ import annotations
@@ -10,22 +9,19 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from evals.fit_ranking import cases
-from evals.fitted import show
+from training.datasets import cases
+from training.pipeline import Fitted
 from tutor.answering import extract
-from tutor.settings import load_settings
 from tutor.tutor import Tutor
 
 FOLDS = 10
 
 
-def main() -> None:
-    """Fit, cross-check, print."""
-    tutor = Tutor(load_settings())
-    tutor.index()
+def fit(tutor: Tutor) -> Fitted:
+    """Weights of `extract.FEATURES`."""
     retriever = tutor.retriever()
     rows, labels, wanted = [], [], []
-    for case in cases("dev_keys"):
+    for case in cases("key_sentences"):
         vector = retriever.embed(case["question"])
         found = extract.candidates(retriever, retriever.search(case["question"], 8))
         keys = {(key["section"], key["sentence"]) for key in case["keys"]}
@@ -40,10 +36,12 @@ def main() -> None:
         for i in set(group[left_out].tolist()):
             best = np.argsort(-model.decision_function(rows[i]))[: extract.SENTENCES]
             recall[i] = labels[i][best].sum() / wanted[i]
-    print(f"n={len(rows)}; key sentences among the best {extract.SENTENCES}, {FOLDS} folds: {recall.mean():.3f}")
     model = LogisticRegression(max_iter=3000).fit(x, y)
-    show(extract.FEATURES, model.coef_[0])
-
-
-if __name__ == "__main__":
-    main()
+    return Fitted(
+        weights={"": dict(zip(extract.FEATURES, model.coef_[0].tolist(), strict=True))},
+        metrics={
+            "n": len(rows), "key sentences found among the candidates": int(y.sum()),
+            f"held out recall of key sentences in {extract.SENTENCES}": round(float(recall.mean()), 3),
+        },
+        folds=f"{FOLDS} by question",
+    )  # fmt: skip

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from evals.verifier.planting import EVERYDAY_OPPOSITES, OPPOSITES, asked, held_out, pairs, swap
-from evals.verifier.word_groups import SIBLINGS, SYNONYMS, exchanged, table
+from training.verifier.planting import EVERYDAY_OPPOSITES, OPPOSITES, asked, held_out, pairs, swap
+from training.verifier.word_groups import SIBLINGS, SYNONYMS, exchanged, table
 from tutor.answering.evidence import around
 from tutor.corpus.blocks import LINK, passages
 from tutor.interview.problem import load_problems
