@@ -4,10 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from tutor.settings import Settings, load_settings
 from tutor.tutor import Tutor
 
+hypothesis_settings.register_profile("any machine", deadline=None)
+hypothesis_settings.load_profile("any machine")
 ROOT = Path(__file__).parents[1]
 CHAPTERS = ("03-core-components.md", "04-scalability-patterns.md")
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_no_fitted_numbers_stand_in_the_source():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.Tuple, ast.List)):
                 numbers = [ast.unparse(item) for item in node.elts]
-                fractions = [n for n in numbers if n.lstrip("-+").replace(".", "", 1).isdigit() and "." in n and not n.endswith(".0")]
+                fractions = [n for n in numbers if re.fullmatch(r"[-+]?\d*\.\d*[1-9]\d*", n)]
                 if len(fractions) >= 3:
                     found.append(f"{file.name}:{node.lineno}: {', '.join(fractions)}")
             if isinstance(node, ast.Assign) and any(
