@@ -1,7 +1,8 @@
 """The index on disk: built beside the old one, verified, then swapped in by one small file.
 
 Does not know how a question is ranked. Layout under `home/index`: `CURRENT` names a folder
-`<fingerprint>/` that holds `meta.json`, `corpus.json`, `vectors.npz` and `chroma/`.
+`<fingerprint>/` that holds `meta.json`, `corpus.json`, `chroma/` with the chunks' vectors, and `vectors.npz` with those of
+sentences and headings.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tutor.retrieval import vectors as vector_store
 from tutor.retrieval.embedder import Embedder, Vectors
 from tutor.schema import Chunk, Document, Section
 
-FORMAT = "2"
+FORMAT = "3"
 log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
 
@@ -164,7 +165,7 @@ def build(
 
     if not rebuild and meta and meta["fingerprint"] == fingerprint and intact(old, meta):
         return report()
-    stored = {} if rebuild or old is None else stored_vectors(old, embedder)
+    stored = {} if rebuild or old is None else stored_vectors(old, embedder, chroma_url)
     texts = embedded_texts(sections, chunks, found)
     embedded = embed_missing(texts, {**(known or {}), **stored}, embedder, progress)
     folder = index_dir / f"{fingerprint[:12]}-{uuid.uuid4().hex[:6]}"
@@ -183,7 +184,7 @@ def build(
     except TutorError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    remove_old(index_dir, keep={folder.name, old.name if old else ""})
+    remove_old(index_dir, {folder.name, old.name if old else ""}, chroma_url)
     return report()
 
 
@@ -223,7 +224,7 @@ def write(
         if not best or best[0][1] < 0.999:
             raise RetrievalError("The vector store lost a vector.", "Run `tutor index` again.")
     with (folder / "vectors.npz").open("wb") as file:
-        np.savez(file, vectors=embedded)
+        np.savez(file, vectors=embedded[len(chunks) :])
     corpus = {
         "documents": [asdict(document) for document in documents],
         "chunks": [asdict(chunk) for chunk in chunks],
@@ -260,7 +261,7 @@ def intact(folder: Path | None, meta: dict[str, Any]) -> bool:
         return False
 
 
-def stored_vectors(folder: Path, embedder: Embedder) -> dict[str, Vectors]:
+def stored_vectors(folder: Path, embedder: Embedder, chroma_url: str) -> dict[str, Vectors]:
     """Vectors of an earlier index by content hash; empty where they cannot be used."""
     meta = read_meta(folder)
     if (
@@ -273,7 +274,12 @@ def stored_vectors(folder: Path, embedder: Embedder) -> dict[str, Vectors]:
     documents, chunks, found = load_corpus(folder)
     sections = [section for document in documents for section in document.sections]
     texts = embedded_texts(sections, chunks, found)
-    vectors = np.load(folder / "vectors.npz")["vectors"]
+    try:
+        store = vector_store.open_existing(folder / "chroma", chroma_url, meta["collection"])
+        vectors = [*store.vectors([chunk.id for chunk in chunks]), *np.load(folder / "vectors.npz")["vectors"]]
+    except RetrievalError as error:
+        log.warning("the vectors of the index before cannot be read and are computed again: %s", error)
+        return {}
     return {key_of(text): vector for text, vector in zip(texts, vectors, strict=True)}
 
 
@@ -324,18 +330,21 @@ def open_index(index_dir: Path, embedder: Embedder, *, chroma_url: str = "") -> 
         tuple(section for document in documents for section in document.sections),
         tuple(chunks),
         tuple(found),
-        vectors[: len(chunks)],
-        vectors[len(chunks) : len(chunks) + len(found)],
-        vectors[len(chunks) + len(found) :],
+        store.vectors([chunk.id for chunk in chunks]),
+        vectors[: len(found)],
+        vectors[len(found) :],
         store,
     )
 
 
-def remove_old(index_dir: Path, keep: set[str]) -> None:
-    """Drop folders of earlier builds; the previous one stays for readers that hold it open."""
+def remove_old(index_dir: Path, keep: set[str], chroma_url: str) -> None:
+    """Drop earlier builds, on a Chroma server their collections too; the previous one stays for readers that hold it open."""
     for folder in index_dir.iterdir():
         if not folder.is_dir() or folder.name in keep:
             continue
         being_built = read_meta(folder) is None and time.time() - folder.stat().st_mtime < 3600
         if not being_built:
+            meta = read_meta(folder)
+            if chroma_url and meta:
+                vector_store.drop(chroma_url, meta["collection"])
             shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from math import log
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import numpy as np
+
 from tutor.errors import RetrievalError
 from tutor.retrieval.embedder import Vectors
 
+log = logging.getLogger(__name__)
 BATCH = 64
 CONFIGURATION = {"hnsw": {"space": "cosine", "ef_search": 200, "ef_construction": 200, "max_neighbors": 32}}
 
@@ -69,6 +73,22 @@ class VectorStore:
             (key, 1.0 + log(max(score, 1e-9))) for key, score in zip(result.ids or [], scores, strict=True)
         ]
 
+    def vectors(self, ids: Sequence[str]) -> Vectors:
+        """The stored vectors of all of the collection's ids in this order, shape (len(ids), dims).
+
+        Raises:
+            RetrievalError: the store cannot be read, or does not hold just these ids.
+        """
+        try:
+            held = self._collection.get(include=["embeddings"])
+        except Exception as error:
+            raise translated(error) from error
+        at = {key: i for i, key in enumerate(held["ids"])}
+        if at.keys() != set(ids):
+            raise RetrievalError("The vector store holds other passages.", "Run `tutor index --rebuild`.")
+        found: Vectors = np.asarray(held["embeddings"], dtype=np.float32)[[at[key] for key in ids]]
+        return found
+
     def count(self) -> int:
         """Number of stored vectors."""
         try:
@@ -107,6 +127,14 @@ def create(folder: Path, url: str, name: str) -> VectorStore:
     except Exception as error:
         raise translated(error) from error
     return VectorStore(collection)
+
+
+def drop(url: str, name: str) -> None:
+    """Remove a collection from a Chroma server; one that is not there, or a server that is down, is left to the next build."""
+    try:
+        client(Path(), url).delete_collection(name)
+    except Exception as error:
+        log.warning("the old collection %s was not removed: %s", name, translated(error))
 
 
 def open_existing(folder: Path, url: str, name: str) -> VectorStore:
