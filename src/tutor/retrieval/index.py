@@ -338,7 +338,7 @@ def open_index(index_dir: Path, embedder: Embedder, *, chroma_url: str = "") -> 
 
 
 def remove_old(index_dir: Path, keep: set[str], chroma_url: str) -> None:
-    """Drop earlier builds, on a Chroma server their collections too; the previous one stays for readers that hold it open."""
+    """Drop earlier builds and their collections on a server; the previous one stays for readers that hold it open."""
     for folder in index_dir.iterdir():
         if not folder.is_dir() or folder.name in keep:
             continue

@@ -8,9 +8,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import logging
+import math
 from collections.abc import Sequence
 from functools import cached_property
-from math import log
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -70,7 +70,7 @@ class VectorStore:
             raise translated(error) from error
         scores = result.similarities or []
         return [
-            (key, 1.0 + log(max(score, 1e-9))) for key, score in zip(result.ids or [], scores, strict=True)
+            (key, 1.0 + math.log(max(score, 1e-9))) for key, score in zip(result.ids or [], scores, strict=True)
         ]
 
     def vectors(self, ids: Sequence[str]) -> Vectors:
@@ -130,7 +130,7 @@ def create(folder: Path, url: str, name: str) -> VectorStore:
 
 
 def drop(url: str, name: str) -> None:
-    """Remove a collection from a Chroma server; one that is not there, or a server that is down, is left to the next build."""
+    """Remove a collection from a Chroma server, if it is there and the server answers."""
     try:
         client(Path(), url).delete_collection(name)
     except Exception as error:
