@@ -5,10 +5,10 @@ The only file that knows Chroma and LlamaIndex's nodes. Does not know what a chu
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import logging
 import math
+import shutil
+import tempfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
