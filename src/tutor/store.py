@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import JSON, Engine, ForeignKey, String, create_engine, event, func, select
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
@@ -27,6 +28,7 @@ from sqlalchemy.pool import QueuePool
 
 from tutor.errors import SessionError
 from tutor.home import make_private, touch
+from tutor.markdown import literal, sentence
 from tutor.schema import Answer
 from tutor.settings import Settings
 
@@ -364,18 +366,18 @@ class Store:
         parts = []
         for turn in self.turns(owner, conversation):
             answer = turn.answer
-            parts.append(f"## {answer['question']}\n")
+            parts.append(f"## {literal(answer['question'])}\n")
             if answer["status"] == "not_covered":
-                parts.append(answer["text"] + "\n")
-            for sentence in answer["extract"]:
-                parts.append(f"> {sentence['text']} [{sentence['citation']}]\n>")
+                parts.append(sentence(answer["text"]) + "\n")
+            for quoted in answer["extract"]:
+                parts.append(f"> {sentence(quoted['text'])} [{quoted['citation']}]\n>")
             kept = [s for s in answer["sentences"] if s["verdict"] == "supported"]
             if kept:
-                marks = (s["text"] + " " + "".join(f"[{n}]" for n in s["citations"]) for s in kept)
+                marks = (sentence(s["text"]) + " " + "".join(f"[{n}]" for n in s["citations"]) for s in kept)
                 parts.append("\n" + " ".join(marks) + "\n")
             for citation in answer["citations"]:
-                target = f"{link_base}{citation['path']}#{citation['section_id']}"
-                parts.append(f"{citation['n']}. [{citation['title']}]({target})")
+                target = quote(f"{link_base}{citation['path']}#{citation['section_id']}", safe="/#")
+                parts.append(f"{citation['n']}. [{sentence(citation['title'])}]({target})")
             parts.append("")
         return "\n".join(parts)
 

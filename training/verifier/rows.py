@@ -22,7 +22,7 @@ import torch
 from training.verifier.planting import EVERYDAY_OPPOSITES, OPPOSITES, asked, held_out, pairs, swap
 from training.verifier.word_groups import SIBLINGS, SYNONYMS, exchanged, table
 from tutor.answering.evidence import around
-from tutor.corpus.blocks import LINK, passages
+from tutor.corpus.blocks import passages, unlinked
 from tutor.interview.problem import load_problems
 from tutor.retrieval.embedder import SentenceEmbedder
 from tutor.retrieval.lexical import weighted_share, words
@@ -256,7 +256,7 @@ def premise_rows(
 
 def plain(text: str) -> str:
     """Letters and digits only, in lower case; of a link its words."""
-    return re.sub(r"[\W_]+", " ", LINK.sub(r"\1", text)).strip().lower()
+    return re.sub(r"[\W_]+", " ", unlinked(text)).strip().lower()
 
 
 def graded_rows(path: Path, rng: random.Random) -> Iterator[Row]:

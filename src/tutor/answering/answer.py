@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tutor.answering import coverage, evidence, extract, premise, prompt, suggest
 from tutor.answering.conversation import Resolved, resolve
 from tutor.answering.question import clean
-from tutor.corpus.blocks import LINK, LIST_ITEM, Passage, sentence_spans
+from tutor.corpus.blocks import LIST_ITEM, Passage, sentence_spans, unlinked
 from tutor.errors import LLMError
 from tutor.llm.base import ChatModel
 from tutor.retrieval.embedder import Vectors
@@ -294,7 +294,7 @@ def shown(text: str) -> str:
     if text.lstrip().startswith("|"):
         cells = [cell.strip() for cell in text.strip().strip("|").split("|")]
         text = ": ".join([cells[0], "; ".join(cell for cell in cells[1:] if cell)])
-    return re.sub(r"\s+", " ", LINK.sub(r"\1", text)).strip()
+    return re.sub(r"\s+", " ", unlinked(text)).strip()
 
 
 def nearest_sections(hits: Sequence[SectionHit]) -> tuple[Nearest, ...]:

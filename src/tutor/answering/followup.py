@@ -48,7 +48,7 @@ SUBJECT = re.compile(
     r"why (?:use|is|are|do|does))\s+"
     r"(?:the (?:\w+ )?(?:benefits?|advantages?|costs?|drawbacks?|point|purpose|idea|"
     r"role|trade-?offs?|differences?) (?:of|behind|between)\s+)?(?:(?:an?|the)\s+)?(?P<subject>.+?)"
-    r"(?:\s+(?:work|works|do|does|mean|means|for|used for|used|important|needed|"
+    r"(?:(?<!\s)\s+(?:work|works|do|does|mean|means|for|used for|used|important|needed|"
     r"useful|actually|really)\b.*)?$",
     re.I,
 )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tutor.schema import Section
 
-LINK = re.compile(r"\]\(#([^)\s]+)\)")
+LINK = re.compile(r"\]\(#([^)\s\]]+)\)")
 PLAIN_TITLES = re.compile(
     r"^(?:benefits|costs|why|when|what|how|requirements|functional|non-functional|estimation|api|data|"
     r"database schema|schema|high-level|deep dives?|architecture|trade-offs|workflow|flow|summary|"

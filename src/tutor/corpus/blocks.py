@@ -15,10 +15,12 @@ from tutor.schema import Section
 
 Kind = Literal["paragraph", "list", "table", "code", "comment"]
 LIST_ITEM = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
-TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]*-[\s:|-]*$")
+TABLE_RULE = re.compile(r"^[\s:|]*-[\s:|-]*$")
 ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|cf|etc|approx|resp|Dr|Mr|Ms|St|No|Fig|ca)|\b[A-Z])\.$")
+SOLID = re.compile(r"\S")
 END = re.compile(r"[.!?](?:[\"'”’)\]*_`]+)?(?=\s)")
-LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
+LINK_END = re.compile(r"[)\s]")
+LONGEST_ABBREVIATION = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,10 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the sentences of a paragraph, without surrounding white space."""
     start = 0
     for match in END.finditer(text):
-        before = text[start : match.start() + 1]
-        if ABBREVIATION.search(before):
+        stop = match.start() + 1
+        if ABBREVIATION.search(text[max(start, stop - LONGEST_ABBREVIATION - 1) : stop]):
             continue
-        following = text[match.end() :].lstrip()
+        following = SOLID.search(text, match.end())
         if following and following[0].islower():
             continue
         yield from trimmed(text, start, match.end())
@@ -126,9 +128,29 @@ def trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
+def unlinked(markdown: str) -> str:
+    """Markdown with each link or picture reduced to its words."""
+    parts: list[str] = []
+    done, stop = 0, -1
+    opening = markdown.find("[")
+    while opening >= 0 and (closing := markdown.find("]", opening)) >= 0:
+        end = -1
+        if markdown.startswith("(", closing + 1):
+            if stop < closing + 2:
+                found = LINK_END.search(markdown, closing + 2)
+                stop = found.start() if found else len(markdown)
+            end = stop if markdown.startswith(")", stop) else -1
+        if end >= 0:
+            start = opening - 1 if opening > done and markdown[opening - 1] == "!" else opening
+            parts += [markdown[done:start], markdown[opening + 1 : closing]]
+            done = end + 1
+        opening = markdown.find("[", max(done, closing))
+    return "".join([*parts, markdown[done:]])
+
+
 def plain(markdown: str) -> str:
     """A sentence without Markdown marks, on one line."""
-    text = LINK.sub(r"\1", markdown)
+    text = unlinked(markdown)
     text = LIST_ITEM.sub("", text)
     text = re.sub(r"(\*\*|__|`)", "", text)
     text = re.sub(r"(?<!\w)[*_](\S[^*_]*)[*_](?!\w)", r"\1", text)

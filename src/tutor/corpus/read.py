@@ -15,8 +15,8 @@ from pathlib import Path
 from tutor.errors import CorpusError
 from tutor.schema import Document, Section
 
-HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
-ATTRIBUTE = re.compile(r"[ \t]*\{#([A-Za-z0-9][\w./-]*)\}$")
+HEADING = re.compile(r"^(#{1,6})[ \t]+(.+)$")
+ATTRIBUTE = re.compile(r"\{#([A-Za-z0-9][\w./-]*)\}$")
 FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,8 @@ def headings(text: str) -> Iterator[Heading]:
         elif mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
             fence = ""
         elif not fence and (match := HEADING.match(line.rstrip("\r\n"))):
-            title, attribute = match[2], ATTRIBUTE.search(match[2])
+            title = match[2].rstrip(" \t").rstrip("#").rstrip(" \t") or match[2][:1]
+            attribute = ATTRIBUTE.search(title)
             if attribute:
                 title = title[: attribute.start()]
             yield Heading(

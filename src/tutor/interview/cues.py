@@ -15,9 +15,10 @@ from tutor.retrieval.lexical import stem
 TOKEN = re.compile(r"[a-z0-9]+(?:[.'][a-z0-9]+)*|\d+")
 
 
-def tokens(text: str) -> list[tuple[str, int, int]]:
+@lru_cache(maxsize=4096)
+def tokens(text: str) -> tuple[tuple[str, int, int], ...]:
     """Stems of all words of a text with their spans; hyphens and slashes part words."""
-    return [(stem(m[0]), m.start(), m.end()) for m in TOKEN.finditer(text.lower().replace("’", "'"))]
+    return tuple((stem(m[0]), m.start(), m.end()) for m in TOKEN.finditer(text.lower().replace("’", "'")))
 
 
 @lru_cache(maxsize=8192)

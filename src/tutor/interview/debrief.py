@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+from urllib.parse import quote
 
 from tutor.interview.policy import DESIGNING, items_of, weight
 from tutor.interview.problem import DIMENSIONS, PHASES, CheckItem, Problem
 from tutor.interview.state import State
+from tutor.markdown import literal, sentence
 from tutor.schema import Section
 
 CREDIT = {"unaided": 1.0, "probe": 0.75, "hint": 0.4, "told": 0.0, "missed": 0.0}
@@ -226,35 +228,36 @@ def to_markdown(result: Debrief, state: State, section_of: Callable[[str], Secti
 
     def link(key: str) -> str:
         section = section_of(key)
-        return f"[{section.label}]({base}{section.path}#{key})" if section else key
+        if section is None:
+            return literal(key)
+        return f"[{sentence(section.label)}]({quote(f'{base}{section.path}#{key}', safe='/#')})"
 
-    lines = [f"# {result.title}: {result.verdict}", "", result.arithmetic, ""]
+    lines = [f"# {literal(result.title)}: {result.verdict}", "", literal(result.arithmetic), ""]
     if result.note:
-        lines += [result.note, ""]
+        lines += [literal(result.note), ""]
     lines += ["| dimension | score | assessed | not assessed |", "|---|---|---|---|"]
     for row in (*result.dimensions, *result.phases):
         shown = "not assessed" if row.score is None else f"{row.score:.0%}"
         lines.append(f"| {row.name} | {shown} | {row.assessed} | {row.not_assessed} |")
     lines += ["", "## Work on first", ""]
-    lines += [f"- {w['why']} ({link(w['section'])})" for w in result.work_on]
+    lines += [f"- {literal(w['why'])} ({link(w['section'])})" for w in result.work_on]
     lines += ["", "## What was covered", ""]
     for item in result.items:
         if item.quote:
-            lines.append(f"- **{item.status}**, {item.phase}: “{item.quote}” ({link(item.section)})")
+            lines.append(f"- **{item.status}**, {item.phase}: “{literal(item.quote)}” ({link(item.section)})")
     lines += ["", "## What was missed", ""]
     for item in result.items:
         if item.status in ("missed", "told"):
-            lines.append(f"- **{item.status}**: {item.fill} ({link(item.section)})")
+            lines.append(f"- **{item.status}**: {literal(item.fill)} ({link(item.section)})")
     if result.numbers:
         lines += ["", "## Numbers", ""]
         for seen in result.numbers:
             mark = "right" if seen["right"] else "off"
-            lines.append(
-                f"- {mark}: {seen['name']}: you {seen['value']:,.4g}, expected {seen['expected']:,.4g}: “{seen['quote']}”"
-            )
+            figures = f"you {seen['value']:,.4g}, expected {seen['expected']:,.4g}"
+            lines.append(f"- {mark}: {literal(seen['name'])}: {figures}: “{literal(seen['quote'])}”")
     if result.mistakes:
         lines += ["", "## Common mistakes", ""]
-        lines += [f"- {m.name}: {m.where}" for m in result.mistakes]
-    lines += ["", "## Model answer", "", result.model_answer, "", "## Transcript", ""]
-    lines += [f"**{line.who}** ({line.at_s / 60:.1f} min): {line.text}\n" for line in state.transcript]
+        lines += [f"- {literal(m.name)}: {literal(m.where)}" for m in result.mistakes]
+    lines += ["", "## Model answer", "", literal(result.model_answer), "", "## Transcript", ""]
+    lines += [f"**{line.who}** ({line.at_s / 60:.1f} min): {literal(line.text)}\n" for line in state.transcript]
     return "\n".join(lines)

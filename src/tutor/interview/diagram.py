@@ -1,4 +1,4 @@
-"""A whiteboard diagram: Mermaid flowchart text to a graph, and what the graph lacks.
+"""Diagrams: Mermaid flowchart text to a graph, what the graph lacks, and any Mermaid text without what acts.
 
 Does not know how it is drawn.
 """
@@ -13,7 +13,9 @@ from tutor.errors import TutorError
 from tutor.interview.cues import matches
 from tutor.interview.problem import Part
 
-MAX_NODES = 200
+MAX_NODES, MAX_EDGES = 200, 1000
+MAX_CHARACTERS = 20_000
+"""What a diagram may have; it is drawn by hand, and anything larger is refused with its reason."""
 HEADER = re.compile(r"^(?:graph|flowchart)(?:\s+(?:TB|TD|BT|RL|LR))?\s*;?$", re.I)
 SKIPPED = re.compile(r"^(?:%%|style\b|classDef\b|class\b|linkStyle\b|click\b|direction\b|end\b|subgraph\b)")
 OPENERS = ("[(", "[[", "[/", "((", "([", "{{", "[", "(", "{", ">")
@@ -22,8 +24,7 @@ CLOSERS = {
     "[": "]", "(": ")", "{": "}", ">": "]",
 }  # fmt: skip
 ARROW = re.compile(
-    r"\s*(?:(?:<|o|x)?(?:--+|==+|-\.+-?)(?:>|o(?=\s)|x(?=\s))?(?:\|[^|]*\||)"
-    r"|(?:<)?(?:--|==|-\.)\s+[^-=|>]+?\s+(?:--+>?|==+>?|\.-+>?))\s*"
+    r"\s*(?:<|o|x)?(?:--+|==+|-\.+-?)(?:>|o(?=\s)|x(?=\s))?(?:\|[^|]*\||)\s*"
 )
 LABEL = re.compile(r"\|\s*\"?([^|\"]*)\"?\s*\|")
 IDENTIFIER = re.compile(r"[\w.]+(?:-[\w.]+)*", re.UNICODE)
@@ -70,6 +71,8 @@ def parse(text: str) -> Graph:
     nodes: dict[str, str] = {}
     edges: list[tuple[str, str]] = []
     begun = False
+    if len(text) > MAX_CHARACTERS:
+        raise DiagramError(1, f"more than {MAX_CHARACTERS:,} characters")
     for number, raw in enumerate(text.splitlines(), 1):
         for line in (part.strip() for part in raw.split(";")):
             if not line or SKIPPED.match(line):
@@ -82,9 +85,64 @@ def parse(text: str) -> Graph:
             read_line(line, number, nodes, edges)
             if len(nodes) > MAX_NODES:
                 raise DiagramError(number, f"more than {MAX_NODES} nodes")
+            if len(edges) > MAX_EDGES:
+                raise DiagramError(number, f"more than {MAX_EDGES:,} arrows")
     if not nodes:
         raise DiagramError(1, "there is no node")
     return Graph(nodes, tuple(dict.fromkeys(edges)))
+
+
+ACTING = frozenset("click callback link links href properties details call".split())
+"""First words of statements that make a part of a diagram do something."""
+STYLING = frozenset("style classDef linkStyle cssClass".split())
+NOT_LOOKS = ("url", "position", "\\", "import", "expression", "inset", "z-index", "content")
+
+
+def still(source: str) -> str:
+    """The source of any Mermaid diagram without settings, links, callbacks, pictures and styles that reach out."""
+    lines = without_settings(source).split("\n")
+    return "\n".join(";".join(part for part in split_statements(line) if looks_only(part)) for line in lines)
+
+
+def looks_only(statement: str) -> bool:
+    """Whether a statement draws, and does nothing else."""
+    words = statement.split(None, 2)
+    if not words:
+        return True
+    first = words[0].lower()
+    if first in ACTING and len(words) > 1 and not words[1].startswith(("-", "=", "<", "&", "~", "|", ".")):
+        return False
+    if words[0] in STYLING:
+        return not any(name in statement.lower() for name in NOT_LOOKS)
+    return not statement.lstrip().startswith("%%")
+
+
+def without_settings(source: str) -> str:
+    """The source without front matter, `%%{…}%%` directives and `@{…}` shape data."""
+    text = source.lstrip("\ufeff \t\r\n")
+    if text.startswith("---"):
+        end = text.find("\n---", 3)
+        text = text[end + 4 :] if end >= 0 else ""
+    for opener, closer in (("%%{", "}%%"), ("@{", "}")):
+        kept, at = [], 0
+        while (found := text.find(opener, at)) >= 0:
+            kept.append(text[at:found])
+            end = text.find(closer, found)
+            at = end + len(closer) if end >= 0 else len(text)
+        text = "".join([*kept, text[at:]])
+    return text
+
+
+def split_statements(line: str) -> list[str]:
+    """The statements of a line; a semicolon between quotes parts nothing."""
+    parts, quoted, start = [], False, 0
+    for i, character in enumerate(line):
+        if character == '"':
+            quoted = not quoted
+        elif character == ";" and not quoted:
+            parts.append(line[start:i])
+            start = i + 1
+    return [*parts, line[start:]]
 
 
 def read_line(line: str, number: int, nodes: dict[str, str], edges: list[tuple[str, str]]) -> None:

@@ -48,12 +48,14 @@ DIGITS = re.compile(
     r"|[0-9]+(?:\.[0-9]+)?(?:e[0-9]{1,2}(?![a-z0-9]))?",
     re.I,
 )
+LONGEST = 310
+"""Digits of the largest number a float can hold."""
 WORD = re.compile(r"[a-z]+", re.I)
 GAP = re.compile(r"[\s-]+")
 NAMING = re.compile(
     r"(?:\b(?:http|https|oauth|tls|ssl|iso|rfc|utf|sha|md|step|steps|version|phase|option|port|status|error|code|tier|layer"
     r"|level|part|chapter|question|section|hsts|python|java|redis|postgres|kafka|mysql|mqtt|route|usb|wi-?fi|ipv)s?\s?[-/#]?\s*"
-    r"|[a-z]\.|[a-z]|[a-z]-|[a-z]{2,}/|#|v\.?\s?)$",
+    r"|[a-z]\.|[a-z]|[a-z]-|[a-z][a-z]/|#|v\.?\s?)$",
     re.I,
 )
 """What stands before a number that belongs to a name."""
@@ -62,7 +64,7 @@ ORDINAL = re.compile(
 )
 """What stands after one."""
 COUNTED = re.compile(
-    r"\s?(?:%|[a-z]?b\b|ms\b|[kmbt]\b|(?!(?:the|gets|is|says|means|has|lets|tells|makes|needs)\b)[a-z-]+s\b)", re.I
+    r"\s?(?:%|[a-z]?b\b|ms\b|[kmbt]\b|(?!(?:the|gets|is|says|means|has|lets|tells|makes|needs)\b)[a-z-]{1,14}s\b)", re.I
 )
 """What follows a number that counts something, after an article: "a 503 byte page", "a 200 ms budget"."""
 RESOLUTIONS = frozenset(("240", "360", "480", "720", "1080", "1440", "2160"))
@@ -117,6 +119,8 @@ def digits(match: re.Match[str]) -> float:
     """The value of a number in digits; a power too large for a number is infinite."""
     if match["base"]:
         try:
+            if len(match["base"]) > LONGEST and int(match["power"]):
+                return float("inf")
             return float(match["times"] or 1) * float(int(match["base"]) ** int(match["power"]))
         except OverflowError:
             return float("inf")
@@ -171,7 +175,7 @@ def spelled(text: str, at: int) -> Numeral | None:
         elif low in TENS:
             current += TENS[low]
         elif low == "hundred" and (current or end == at):
-            current = (current or 1) * 100
+            current = (current or 1.0) * 100
         elif low in LONG_SCALES and current:
             total, current, scale = total + current * SCALES[low], 0.0, SCALES[low]
         elif low == "and" and end > at and (current >= 100 or total) and continues(text, word.end()):

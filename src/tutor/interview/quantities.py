@@ -41,14 +41,14 @@ WIDE_B = re.compile(
 )
 """A letter B, set apart, before what is counted: billions. Otherwise it is bytes."""
 SIZE = re.compile(
-    r"(?:\s+of)?\s*[-–]?\s*(?P<bytes>(?:ki|mi|gi|ti|pi)b(?:yte)?s?|[kmgtpe]?bps|[kmgtpe]bits?|[kmgtpe]b(?:yte)?s?"
+    r"(?:\s+of)?(?:\s*[-–])?\s*(?P<bytes>(?:ki|mi|gi|ti|pi)b(?:yte)?s?|[kmgtpe]?bps|[kmgtpe]bits?|[kmgtpe]b(?:yte)?s?"
     r"|(?:kilo|mega|giga|tera|terra|peta|exa)?bytes?|(?:kilo|mega|giga|tera)?bits?|gigs?|megs?|b)(?![a-z0-9])",
     re.I,
 )
 RATE = re.compile(r"\s*(?:qps|rps|tps|iops|hz|ops|(?P<minutely>[rq]pm))\b", re.I)
 RATE_BEFORE = re.compile(
     r"\b(?:qps|rps|tps|iops)\s*"
-    r"(?:=|:|~|(?:is|are|of|at|about|around|roughly|maybe|say|probably|be|would|some)\b[\s,]*){0,3}\s*$",
+    r"(?:=|:|~|(?:is|are|of|at|about|around|roughly|maybe|say|probably|be|would|some)\b[\s,]*){0,3}$",
     re.I,
 )
 PERCENT = re.compile(r"\s*(?:%|percent\b|per\s?cent\b|pct\b)", re.I)
@@ -64,12 +64,15 @@ EACH = re.compile(
 )
 """What follows a number that is a rate: "writes a second", "requests/s", "posts per user per day"."""
 DURATION = re.compile(
-    r"\s*[-–]?\s*(?P<unit>ms|msecs?|mill?iseconds?|microseconds?|nanoseconds?|us|µs|μs|ns|seconds?|secs?|s|minutes?"
+    r"(?:\s*[-–])?\s*(?P<unit>ms|msecs?|mill?iseconds?|microseconds?|nanoseconds?|us|µs|μs|ns|seconds?|secs?|s|minutes?"
     r"|mins?|hours?|hrs?|h|days?|weeks?|months?|years?|yrs?|decades?)(?![a-z0-9])",
     re.I,
 )
 RANGE = re.compile(r"\s*(?:-|–|—|to|up to|and|or)\s*$", re.I)
-LIST_RANGE = re.compile(r"\bbetween\s*$", re.I)
+LIST_RANGE = re.compile(r"\bbetween$", re.I)
+PERIODIC = re.compile(r"(?:(?<!\bw)/|\bper|\bevery|\beach)$", re.I)
+LOOK_BACK = 200
+"""Characters read before a number, white space next to it left out."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,14 @@ def quantities(text: str) -> list[Quantity]:
 
 def periodic(text: str, start: int) -> bool:
     """Whether what starts here is the period of a rate: "every 5 minutes"."""
-    return bool(re.search(r"(?:(?<!\bw)/|\bper|\bevery|\beach)\s*$", text[:start], re.I))
+    return bool(PERIODIC.search(before(text, start)))
+
+
+def before(text: str, start: int) -> str:
+    """What stands before a place, without the white space next to it."""
+    while start > 0 and text[start - 1].isspace():
+        start -= 1
+    return text[max(0, start - LOOK_BACK) : start]
 
 
 def parsed(text: str, numeral: Numeral) -> Parsed:
@@ -141,7 +151,7 @@ def parsed(text: str, numeral: Numeral) -> Parsed:
     period = seconds(each)
     if each and period:
         return Parsed(numeral, scale, "/s", 1 / period, each.end())
-    unit = "/s" if RATE_BEFORE.search(text[: numeral.start]) else "count"
+    unit = "/s" if RATE_BEFORE.search(before(text, numeral.start)) else "count"
     return Parsed(numeral, scale, unit, 1.0, end)
 
 
@@ -203,7 +213,7 @@ def ranged(text: str, found: Sequence[Parsed]) -> list[Parsed]:
         between = text[first.end : second.numeral.start]
         if first.unit != "count" or not RANGE.fullmatch(between):
             continue
-        if between.strip().lower() == "and" and not LIST_RANGE.search(text[: first.numeral.start]):
+        if between.strip().lower() == "and" and not LIST_RANGE.search(before(text, first.numeral.start)):
             continue
         scale, wide = first.scale, second.scale * second.numeral.scale
         if scale * first.numeral.scale == 1.0 and first.numeral.value < min(

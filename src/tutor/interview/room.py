@@ -19,8 +19,8 @@ from tutor.interview.reading import Reader, Reading
 from tutor.interview.state import Evidence, How, Line, NumberSeen, State
 from tutor.interview.wording import REPLY_S, Voice
 
-MAX_KEPT = 100_000
-"""Characters of one turn that are kept."""
+MAX_TURN = 8_000
+"""Characters of one turn: eight minutes of speech."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,13 @@ class Said:
         if self.item:
             held["item"] = self.item
         return held
+
+
+def too_long(text: str) -> str:
+    """What is wrong with the length of a turn; empty where nothing is."""
+    if len(text) <= MAX_TURN:
+        return ""
+    return f"That is {len(text):,} characters; a turn may have {MAX_TURN:,}. Say it in parts."
 
 
 def new_state(problem: Problem, level: str = "mid", minutes: int = 45) -> State:
@@ -78,13 +85,15 @@ class Room:
         if self.state.ended:
             return
         self._reply_by = time.monotonic() + REPLY_S
-        kept = text[:MAX_KEPT]
-        self.state.transcript.append(Line("candidate", kept, self.state.clock_s, self.state.phase))
+        if long := too_long(text):
+            yield Said("error", self.state.phase, long, move="say")
+            return
+        self.state.transcript.append(Line("candidate", text, self.state.clock_s, self.state.phase))
         spoken = [line.text for line in self.state.transcript if line.who == "interviewer"]
         with self._voice.attending():
-            reading = self._reader.read(kept, items_of(self.problem, self.state), spoken)
+            reading = self._reader.read(text, items_of(self.problem, self.state), spoken)
         self._credit(reading)
-        yield from self._do(reply(self.problem, self.state, reading, kept))
+        yield from self._do(reply(self.problem, self.state, reading, text))
 
     def draw(self, mermaid: str) -> Iterator[Said]:
         """The candidate draws; a diagram that cannot be read leaves the last one in place."""

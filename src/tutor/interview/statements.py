@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from tutor.interview.cues import tokens
 
-MAX_CHARACTERS = 20_000
-"""What is read of one turn; all of it is kept."""
 STATEMENT = re.compile(r"[^.!?\n]+(?:\.(?=\w)[^.!?\n]*)*[.!?]*", re.S)
 JOINED = re.compile(r",? and (?=(?:what|how|who|which|do|does|is|are|should|will)\b)", re.I)
 PAIR_WORDS = 45
@@ -39,7 +38,7 @@ class Statement:
 def statements(text: str) -> list[Statement]:
     """The sentences of a turn."""
     found = []
-    for match in STATEMENT.finditer(text[:MAX_CHARACTERS]):
+    for match in STATEMENT.finditer(text):
         start, end = match.span()
         while start < end and (text[start].isspace() or text[start] in "-*•"):
             start += 1
@@ -64,13 +63,19 @@ def pairs(text: str, said: Sequence[Statement]) -> list[Statement]:
     return found
 
 
+@lru_cache(maxsize=1024)
+def words_of(line: str) -> frozenset[str]:
+    """The stems of a line."""
+    return frozenset(word for word, _, _ in tokens(line))
+
+
 def echoed(statement: str, lines: Sequence[str]) -> bool:
     """Whether a statement only repeats what the interviewer said."""
     mine = [word for word, _, _ in tokens(statement)]
     if len(mine) < 4:
         return False
     for line in lines:
-        held = {word for word, _, _ in tokens(line)}
+        held = words_of(line)
         if sum(word in held for word in mine) / len(mine) >= 0.85:
             return True
     return False

@@ -134,7 +134,7 @@ def faithful(text: str, move: Move, hidden: Sequence[CheckItem]) -> bool:
         return False
     if set(NUMBER.findall(text)) - set(NUMBER.findall(move.says)):
         return False
-    quotes = re.findall(r"“([^”]+)”", move.says)
+    quotes = re.findall(r"“([^”]+)”", move.says[: move.says.rfind("”") + 1])
     if any(quote not in text for quote in quotes):
         return False
     return not leaks(text, move, hidden)

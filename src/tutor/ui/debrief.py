@@ -6,8 +6,10 @@ import html
 from collections.abc import Callable
 from typing import Any
 
+from tutor.markdown import clean, inline
 from tutor.schema import Section
 from tutor.ui import charts
+from tutor.ui.render import target
 
 WORDS = {
     "unaided": "on your own", "probe": "when asked", "hint": "after a hint", "told": "told",
@@ -30,9 +32,9 @@ def debrief_html(
 
     def link(key: str) -> str:
         section = section_of(key)
-        return f'<a href="#cite-{html.escape(key)}@0-0">{html.escape(section.label if section else key)}</a>'
+        return f'<a href="{target(key)}">{inline(section.label if section else key)}</a>'
 
-    return article(result, ends, past, link, note)
+    return clean(article(result, ends, past, link, note))
 
 
 def article(
@@ -111,6 +113,8 @@ STYLE = (
     ".hint{fill:#c9a227}.band{fill:#f3f1ec}.b1{fill:#e6e2d8}polyline{fill:none;stroke:#0f6b5c;stroke-width:2}"
     ".soft{fill:#5c6a70;color:#5c6a70}q{color:#0f6b5c}summary{font-weight:600;margin-top:1rem}.note{background:#ffe9a8;padding:.5rem}"
 )
+POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+"""The file may load and run nothing."""
 
 
 def export_html(
@@ -132,7 +136,8 @@ def export_html(
         for line in transcript
     )
     title = html.escape(result["title"])
+    body = f"{article(result, ends, [], link, note)}<h3>Transcript</h3>{lines}"
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: debrief</title><style>{STYLE}</style>'
-        f"<body>{article(result, ends, [], link, note)}<h3>Transcript</h3>{lines}</body></html>"
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{POLICY}<title>{title}: debrief</title>'
+        f"<style>{STYLE}</style><body>{clean(body)}</body></html>"
     )

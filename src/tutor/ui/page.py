@@ -5,7 +5,6 @@ Does not know how an answer is made, and stores nothing itself.
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,8 +84,8 @@ class ChatPage:
         with gr.Column(scale=5, min_width=320, elem_id="centre"):
             self.chat = gr.Chatbot(
                 elem_id="chat", height="calc(100vh - 290px)", min_height=360, buttons=["copy"],
-                show_label=False, label="Conversation", layout="bubble", allow_tags=False,
-                sanitize_html=True, feedback_options=("Like", "Dislike"), line_breaks=False,
+                show_label=False, label="Conversation", layout="bubble", feedback_options=("Like", "Dislike"),
+                **theme.FINISHED,
                 placeholder="### What do you want to understand?\nAnswers come only from the guide.",
             )  # fmt: skip
             with gr.Group(visible=False) as self.rewritten_box:
@@ -221,7 +220,7 @@ class ChatPage:
         try:
             contents = panel.contents_html(self.tutor.sections())
         except TutorError as error:
-            contents = f"<p>{html.escape(str(error))}</p>"
+            contents = render.warning(str(error))
         return *self.show(seen), contents
 
     def show(self, seen: dict[str, Any]) -> tuple[Any, ...]:
@@ -231,7 +230,7 @@ class ChatPage:
             messages = page.shown()
             examples = self.tutor.examples()
         except TutorError as error:
-            messages = [{"role": "assistant", "content": render.safe(str(error))}]
+            messages = [render.note(str(error))]
             examples = ()
         titles = {c.id: c.title for c in self.store.conversations(seen["owner"])}
         title = titles.get(str(seen.get("conversation")), "")

@@ -1,29 +1,27 @@
-"""A section as safe HTML with one passage marked, and the table of contents.
+"""A section as clean HTML with one passage marked, and the table of contents.
 
-Does not know Gradio. Raw HTML in a section is shown as text, never run.
+Does not know Gradio. HTML in a section is shown as text, never run.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from markdown_it import MarkdownIt
-
+from tutor import markdown
+from tutor.corpus.read import FENCE
+from tutor.interview.diagram import still
 from tutor.schema import Section
+from tutor.ui.render import target
 
 OPEN, CLOSE = "\ue000", "\ue001"
 TARGET = re.compile(r"^(?P<id>[^@\s]{1,200})@(?P<start>\d{1,9})-(?P<end>\d{1,9})$")
-COMMENT = re.compile(r"<!--.*?-->", re.S)
-HEADING_ATTRIBUTE = re.compile(r"[ \t]*\{#[^}\n]+\}[ \t]*$", re.M)
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def parse_target(target: str) -> tuple[str, int, int] | None:
+def parse_target(address: str) -> tuple[str, int, int] | None:
     """A citation link's section id and span, or None where it is not one."""
-    match = TARGET.match(unquote(target))
+    match = TARGET.match(unquote(address))
     return (match["id"], int(match["start"]), int(match["end"])) if match else None
 
 
@@ -52,28 +50,44 @@ def mark(passage: str) -> str:
 
 def section_html(section: Section, start: int = 0, end: int = 0) -> str:
     """The section rendered, the span in `<mark>`; Mermaid blocks become `<pre class="mermaid">`."""
-    source = HEADING_ATTRIBUTE.sub("", COMMENT.sub("", marked_source(section, start, end)))
-    source = re.sub(r"^#{1,6} .*\n", "", source, count=1)
-    body = _markdown.render(source)
-    body = body.replace(OPEN, "<mark>").replace(CLOSE, "</mark>")
-    body = re.sub(r'<a href="(?!#)[^"]*"', '<a rel="noreferrer"', body)
-    body = re.sub(r'<a href="#([^"@]+)"', r'<a href="#cite-\1@0-0"', body)
-    body = re.sub(r"<img[^>]*>", "", body)
-    body = re.sub(
-        r'<pre><code class="language-mermaid">(.*?)</code></pre>',
-        r'<pre class="mermaid" role="img" aria-label="Diagram">\1</pre>',
-        body,
-        flags=re.S,
-    )
-    body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
-    trail = " › ".join(html.escape(clean(title)) for title in section.heading_path[:-1])
+    source = prose(marked_source(section, start, end))
+    body = markdown.page(re.sub(r"^#{1,6} .*\n", "", source, count=1), still, (OPEN, CLOSE))
+    trail = " › ".join(map(markdown.inline, section.heading_path[:-1]))
     head = f'<p class="trail">{trail}</p>' if trail else ""
-    return f'{head}<h3 tabindex="-1">{html.escape(clean(section.title))}</h3>{body}'
+    return markdown.clean(f'{head}<h3 tabindex="-1">{markdown.inline(section.title)}</h3>{body}')
 
 
-def clean(title: str) -> str:
-    """A heading without Markdown code marks."""
-    return title.replace("`", "")
+def prose(source: str) -> str:
+    """A section's Markdown without comments and heading attributes; what stands in code stays as it is."""
+    kept: list[str] = []
+    fence, in_comment = "", False
+    for line in source.split("\n"):
+        bare = line.strip()
+        if fence:
+            closes = bare.startswith(fence) and not bare.strip(fence[0])
+            fence = "" if closes else fence
+        elif not in_comment and (opened := FENCE.match(line)):
+            fence = opened[1]
+        else:
+            line, in_comment = uncommented(line, in_comment)
+            if line.startswith("#") and line.rstrip().endswith("}") and "{#" in line:
+                line = line[: line.rindex("{#")].rstrip()
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def uncommented(line: str, in_comment: bool) -> tuple[str, bool]:
+    """A line without its comments, and whether one goes on after it."""
+    kept, at = [], 0
+    while at < len(line):
+        mark = "-->" if in_comment else "<!--"
+        found = line.find(mark, at)
+        if not in_comment:
+            kept.append(line[at : found if found >= 0 else len(line)])
+        if found < 0:
+            break
+        at, in_comment = found + len(mark), not in_comment
+    return "".join(kept), in_comment
 
 
 def contents_html(sections: Sequence[Section]) -> str:
@@ -81,18 +95,17 @@ def contents_html(sections: Sequence[Section]) -> str:
     parts: list[str] = []
     is_open = False
     for section in sections:
-        target = f"#cite-{html.escape(section.id)}@0-0"
-        title = html.escape(clean(section.title))
+        where, title = target(section.id), markdown.inline(section.title)
         if section.level == 1:
             parts.append("</ul></details>" if is_open else "")
-            parts.append(
-                f'<details><summary>{title}</summary><ul><li><a href="{target}">Introduction</a></li>'
-            )
+            parts.append(f'<details><summary>{title}</summary><ul><li><a href="{where}">Introduction</a></li>')
             is_open = True
         elif section.level <= 3:
-            parts.append(f'<li class="l{section.level}"><a href="{target}">{title}</a></li>')
+            parts.append(f'<li class="l{section.level}"><a href="{where}">{title}</a></li>')
     parts.append("</ul></details>" if is_open else "")
-    return f'<nav aria-label="Contents of the guide" class="contents">{"".join(parts)}</nav>'
+    return markdown.clean(
+        f'<nav aria-label="Contents of the guide" class="contents">{"".join(parts)}</nav>'
+    )
 
 
 EMPTY = (

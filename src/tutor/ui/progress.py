@@ -20,16 +20,12 @@ NAMES = {
 
 def messages(state: State | None) -> list[dict[str, Any]]:
     """The transcript as chat messages."""
-    found = []
+    found: list[dict[str, Any]] = []
     for line in state.transcript if state else []:
         if line.who == "candidate":
-            found.append({"role": "user", "content": render.verbatim(line.text)})
-        elif line.move == "phase":
-            found.append(
-                {"role": "assistant", "content": f"**{NAMES[line.phase]}**\n\n{render.safe(line.text)}"}
-            )
+            found.append(render.said(line.text))
         else:
-            found.append({"role": "assistant", "content": render.safe(line.text)})
+            found.append(render.spoken(line.text, NAMES[line.phase] if line.move == "phase" else ""))
     return found
 
 

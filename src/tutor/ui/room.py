@@ -18,11 +18,11 @@ import gradio as gr
 from tutor.errors import TutorError
 from tutor.interview.debrief import Debrief, to_markdown
 from tutor.interview.problem import LENGTHS, LEVELS
-from tutor.interview.room import Said
+from tutor.interview.room import Said, too_long
 from tutor.interview_store import InterviewMoved, InterviewStore, Record
 from tutor.schema import Section
 from tutor.tutor import Tutor
-from tutor.ui import progress, render, seen_by, whiteboard
+from tutor.ui import progress, render, seen_by, theme, whiteboard
 from tutor.ui.debrief import debrief_html, export_html
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class RoomPage:
                 with gr.Column(scale=6, min_width=320):
                     self.chat = gr.Chatbot(
                         elem_id="talk", height="calc(100vh - 400px)", min_height=320, show_label=False,
-                        label="Interview", layout="bubble", allow_tags=False, sanitize_html=True, buttons=["copy"],
+                        label="Interview", layout="bubble", buttons=["copy"], **theme.FINISHED,
                     )  # fmt: skip
                     self.box = gr.Textbox(
                         elem_id="say", placeholder="Speak to the interviewer", label="What you say",
@@ -84,7 +84,7 @@ class RoomPage:
                         self.pause = gr.Button("Pause", size="sm", elem_id="pause", min_width=140)
                         self.end = gr.Button("End and debrief", size="sm", variant="stop", elem_id="end", min_width=140)
                 with gr.Column(scale=5, min_width=300, elem_id="board"):
-                    self.drawn = gr.Markdown(whiteboard.EMPTY, elem_id="drawn", sanitize_html=True)
+                    self.drawn = gr.HTML(whiteboard.EMPTY, elem_id="drawn", apply_default_css=False)
                     with gr.Row():
                         self.from_ = gr.Dropdown([], label="From", allow_custom_value=True, min_width=120)
                         self.to = gr.Dropdown([], label="To", allow_custom_value=True, min_width=120)
@@ -94,7 +94,7 @@ class RoomPage:
                         placeholder="flowchart LR\n  A[Client] --> B[Server]",
                     )  # fmt: skip
                     self.show_it = gr.Button("Show it to the interviewer", size="sm", elem_id="draw")
-                    self.wrong = gr.Markdown("", elem_id="wrong")
+                    self.wrong = gr.HTML("", elem_id="wrong")
                     self.notes = gr.Textbox(
                         label="Notes (only for you)", lines=3, max_lines=10, elem_id="notes"
                     )
@@ -176,7 +176,7 @@ class RoomPage:
             gr.update(value=record.draft if record else "", interactive=not (record and record.paused)),
             whiteboard.shown(state),
             state.diagram if state else "",
-            render.safe(error) if error else "",
+            render.warning(error),
             record.notes if record else "",
             self.reported(record, seen) if ended and record else "",
             gr.update(value="Go on" if record and record.paused else "Pause"),
@@ -247,6 +247,9 @@ class RoomPage:
 
     def say(self, text: str, seen: dict[str, Any]) -> Iterator[Any]:
         """The candidate speaks: kept first, shown at once, then answered."""
+        if long := too_long(text):
+            yield self.going_on(self.view(seen, long))
+            return
         try:
             record = self.record(seen) if text.strip() else None
             if record is not None:
@@ -257,7 +260,7 @@ class RoomPage:
         if record is None:
             yield self.going_on(self.view(seen))
             return
-        waiting = [*progress.messages(record.state), {"role": "user", "content": render.verbatim(text)}]
+        waiting = [*progress.messages(record.state), render.said(text)]
         # What the browser keeps is sent whole: Gradio would patch a skip into the stored value itself.
         yield (seen, *(gr.skip() for _ in range(4)), waiting, "", *(gr.skip() for _ in range(11)))
         yield self.act(seen, lambda room: room.say(text))
@@ -289,8 +292,8 @@ class RoomPage:
                 return self.view(seen, str(error))
 
     def going_on(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A view that leaves alone what the candidate may be typing: the box, the whiteboard's text, the notes."""
-        kept = (6, 8, 10)
+        """A view that leaves alone what the candidate may be typing: the box, the whiteboard and its text, the notes."""
+        kept = (6, 7, 8, 10)
         return tuple(gr.skip() if i in kept else part for i, part in enumerate(parts))
 
     def acted(self, seen: dict[str, Any], act: Act) -> str:

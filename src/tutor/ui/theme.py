@@ -11,6 +11,10 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
+FINISHED: dict[str, Any] = {
+    "render_markdown": False, "sanitize_html": True, "allow_tags": False, "latex_delimiters": [],
+}  # fmt: skip
+"""How a chat takes its messages: as HTML that is cleaned once more, never as Markdown or formulas of its own."""
 HEAD = """<script>
 const name = () => {
   document.documentElement.lang = "en";

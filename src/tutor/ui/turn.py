@@ -56,24 +56,24 @@ class Page:
         """The chat's messages as they grow; an error becomes a message, never an answer."""
         before: list[dict[str, Any]] = []
         self.question = question[:2000]
-        said = {"role": "user", "content": render.verbatim(question[:2000])}
+        said = render.said(question[:2000])
         try:
             before = self.shown()
             for status in self._loading():
-                yield [*before, said, note(status)]
+                yield [*before, said, render.note(status)]
             history = self.store.history(self.owner, self.conversation)
 
             def events(cancelled: Callable[[], bool]) -> Iterator[Event]:
                 return self.tutor.ask(question, history=history, standalone=standalone, cancelled=cancelled)
 
-            for content in self._contents(pumped(events)):
-                yield [*before, said, {"role": "assistant", "content": content}]
+            for answer in self._answers(pumped(events)):
+                yield [*before, said, answer]
         except TutorError as error:
-            yield [*before, said, note(f"{error.message} {error.hint}".strip())]
+            yield [*before, said, render.note(f"{error.message} {error.hint}".strip())]
             return
-        final = {"role": "assistant", "content": render.answer_markdown(self.answer)}
-        messages = [*before, said, final]
-        yield render.with_options([*messages, note(self.unkept)] if self.unkept else messages, self.suggestions)
+        messages = [*before, said, render.answered(self.answer)]
+        last = [render.note(self.unkept)] if self.unkept else []
+        yield render.with_options([*messages, *last], self.suggestions)
 
     def _loading(self) -> Iterator[str]:
         until = time.monotonic() + LOAD_TIMEOUT_S
@@ -81,8 +81,8 @@ class Page:
             yield status
             time.sleep(0.3)
 
-    def _contents(self, events: Generator[Event | None]) -> Iterator[str]:
-        """The answer's Markdown, again after each event that changes it, throttled."""
+    def _answers(self, events: Generator[Event | None]) -> Iterator[render.Message]:
+        """The answer as a message, again after each event that changes it, throttled."""
         answer: dict[str, Any] = {
             "id": uuid.uuid4().hex[:12],
             "question": self.question,
@@ -105,8 +105,8 @@ class Page:
             self._keep_stopped(answer)
             raise
 
-    def _frames(self, events: Iterator[Event | None], answer: dict[str, Any]) -> Iterator[str]:
-        """Fills `answer` from the events and yields its Markdown."""
+    def _frames(self, events: Iterator[Event | None], answer: dict[str, Any]) -> Iterator[render.Message]:
+        """Fills `answer` from the events and yields its message."""
         draft, progress, last = "", "", 0.0
         for event in events:
             match event:
@@ -136,7 +136,7 @@ class Page:
             whole_event = isinstance(event, (Extracted, NotCovered, Checked, Degraded))
             if whole_event or event is None or time.monotonic() - last > FRAME_S:
                 last = time.monotonic()
-                yield render.answer_markdown(answer, draft=draft, progress=progress, done=False)
+                yield render.answered(answer, draft=draft, progress=progress, done=False)
 
     def _finish(self, answer: Any) -> None:
         self.answer = answer.to_json()
@@ -196,8 +196,3 @@ def pumped(start: Callable[[Callable[[], bool]], Iterator[Event]]) -> Generator[
 def plain(item: Any) -> dict[str, Any]:
     """A small record as a mapping."""
     return {name: getattr(item, name) for name in item.__slots__}
-
-
-def note(text: str) -> dict[str, Any]:
-    """A message of the app itself."""
-    return {"role": "assistant", "content": f"*{render.safe(text).replace('*', '')}*"}

@@ -5,6 +5,7 @@ Does not know what the interviewer makes of it.
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -12,9 +13,10 @@ import gradio as gr
 
 from tutor.interview.diagram import DiagramError, parse
 from tutor.interview.state import State
+from tutor.markdown import clean
 from tutor.ui import render
 
-EMPTY = "*The whiteboard is empty.*"
+EMPTY = "<p><em>The whiteboard is empty.</em></p>"
 COMMON = (
     "Client", "Load balancer", "App server", "Cache", "Database", "Read replica", "Queue", "Worker", "CDN",
     "Object storage",
@@ -41,13 +43,13 @@ def preview(mermaid: str) -> tuple[Any, str]:
     try:
         return picture(mermaid), ""
     except DiagramError as error:
-        return gr.skip(), render.safe(str(error))
+        return gr.skip(), render.warning(str(error))
 
 
 def add_arrow(start: str | None, end: str | None, mermaid: str) -> tuple[Any, Any, str]:
     """Build the diagram by pointing."""
     if not start or not end:
-        return gr.skip(), gr.skip(), "Choose where the arrow begins and ends."
+        return gr.skip(), gr.skip(), render.warning("Choose where the arrow begins and ends.")
     head = mermaid.strip() or "flowchart LR"
     added = f"{head}\n  {node(start)} --> {node(end)}"
     drawn, wrong = preview(added)
@@ -72,4 +74,5 @@ def picture(mermaid: str) -> str:
     label = {key: re.sub(r"[^\w .,:/+&'-]", " ", text)[:60] for key, text in graph.nodes.items()}
     lines = [f'  {keys[key]}["{label[key]}"]' for key in graph.nodes]
     lines += [f"  {keys[a]} --> {keys[b]}" for a, b in graph.edges]
-    return "```mermaid\nflowchart LR\n" + "\n".join(lines) + "\n```"
+    source = html.escape("\n".join(["flowchart LR", *lines]))
+    return clean(f'<pre class="mermaid" role="img" aria-label="Your diagram">{source}</pre>')

@@ -35,7 +35,8 @@ WINDOW_SIZE = 250
 """Longer passages are read in windows of about this many tokens, so that none is cut when it is read with a claim."""
 MAX_WINDOWS = 4
 """Windows read per claim: those that share most with it."""
-SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[.!?]\S*")
+SENTENCE = re.compile(r"[^.!?\n]++(?:[.!?]+(?=\s|$)|\n|$)|[.!?]\S*|(?P<word>[^.!?\n]++)")
+"""A sentence; or, as `word`, what a full stop within a name ends, which is none."""
 
 
 @dataclass(frozen=True)
@@ -300,6 +301,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
     found = [
         (start, end)
         for match in SENTENCE.finditer(text)
+        if match["word"] is None
         for start, end in trimmed(text, *match.span())
         if end - start > 1
     ]

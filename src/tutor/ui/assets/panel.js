@@ -1,5 +1,59 @@
-// Opens cited passages in the panel; registered once, survives re-rendering of the component.
+// Opens cited passages in the panel and draws diagrams; registered once, survives re-rendering of the component.
 const panel = element;
+const GONE = "script, iframe, object, embed, image, img, audio, video, form, input, button, select, textarea, link, meta, base,"
+  + " animate, animateMotion, animateTransform, set, feImage";
+const REACHES = /url\(\s*(?!['"]?#)|@import|position\s*:|\\/i;
+// What Mermaid made, without anything that leads away, loads or acts: the second lock after its own strict mode.
+function harmless(svg) {
+  const held = document.createElement("template");
+  held.innerHTML = svg;
+  for (const e of held.content.querySelectorAll(GONE)) e.remove();
+  for (const link of held.content.querySelectorAll("a")) link.replaceWith(...link.childNodes);
+  for (const e of held.content.querySelectorAll("*")) {
+    if (e.localName === "style" && REACHES.test(e.textContent)) e.remove();
+    for (const { name, value } of [...e.attributes]) {
+      const points = /^(xlink:)?href$|^src$|^action$/i.test(name) && !value.startsWith("#");
+      if (points || /^on|^(target|srcset|formaction)$/i.test(name) || REACHES.test(value)) e.removeAttribute(name);
+    }
+  }
+  return held.content;
+}
+let drawing = Promise.resolve(), drawn = 0;
+async function draw(block) {
+  const loaded = await import("@MERMAID@");
+  const mermaid = loaded.default || Object.values(loaded).find((v) => v && v.render && v.initialize);
+  const dark = document.body.classList.contains("dark");
+  mermaid.initialize({
+    startOnLoad: false, securityLevel: "strict", theme: dark ? "dark" : "neutral", maxTextSize: 20000, maxEdges: 500,
+    secure: ["secure", "securityLevel", "startOnLoad", "maxTextSize", "maxEdges", "suppressErrorRendering", "theme",
+      "themeCSS", "themeVariables", "fontFamily", "altFontFamily", "dompurifyConfig", "htmlLabels", "flowchart"],
+  });
+  const source = block.textContent;
+  try {
+    const { svg } = await mermaid.render("diagram-" + Date.now() + "-" + drawn++, source);
+    if (!block.isConnected) return;
+    if (block.textContent !== source) return draw(block);
+    const figure = document.createElement("figure");
+    figure.className = "diagram";
+    figure.append(harmless(svg));
+    block.replaceWith(figure);
+  } catch (error) { block.classList.add("plain"); }
+}
+function drawAll() {
+  for (const block of document.querySelectorAll("#panel pre.mermaid:not([data-drawn]), #drawn pre.mermaid:not([data-drawn])")) {
+    block.dataset.drawn = "1";
+    drawing = drawing.then(() => draw(block));
+  }
+  return drawing;
+}
+// A message is HTML: what is copied is what is read.
+function asRead(text) {
+  if (!/^<div class="prose">/.test(text)) return text;
+  const held = new DOMParser().parseFromString(text, "text/html");
+  for (const e of held.querySelectorAll("li")) e.prepend("- ");
+  for (const e of held.querySelectorAll("p, li, tr, br")) e.append("\n");
+  return held.body.textContent.trim();
+}
 if (!window.tutorPanel) {
   window.tutorPanel = { open: null };
   document.addEventListener("click", (event) => {
@@ -9,26 +63,24 @@ if (!window.tutorPanel) {
     event.stopPropagation();
     window.tutorPanel.open(link.getAttribute("href").split("#cite-")[1]);
   }, true);
-}
-async function draw(root) {
-  const blocks = root.querySelectorAll("pre.mermaid:not([data-drawn])");
-  if (!blocks.length) return;
-  const loaded = await import("@MERMAID@");
-  const mermaid = loaded.default || Object.values(loaded).find((v) => v && v.render && v.initialize);
-  const dark = document.body.classList.contains("dark");
-  mermaid.initialize({ startOnLoad: false, securityLevel: "strict", theme: dark ? "dark" : "neutral" });
-  let n = 0;
-  for (const block of blocks) {
-    block.dataset.drawn = "1";
-    try {
-      const { svg } = await mermaid.render("diagram-" + Date.now() + "-" + n++, block.textContent);
-      const figure = document.createElement("figure");
-      figure.className = "diagram";
-      figure.innerHTML = svg;
-      block.replaceWith(figure);
-    } catch (error) { block.classList.add("plain"); }
+  const board = navigator.clipboard;
+  if (board) {
+    const write = board.writeText.bind(board);
+    board.writeText = (text) => write(asRead(text));
   }
+  document.addEventListener("copy", (event) => {
+    const text = document.activeElement && document.activeElement.value;
+    if (!text || !text.startsWith('<div class="prose">')) return;
+    event.clipboardData.setData("text/plain", asRead(text));
+    event.preventDefault();
+  });
+  new MutationObserver(() => {
+    for (const e of document.querySelectorAll('[data-testid="bot"][aria-label*="<"]')) e.setAttribute("aria-label", "Answer");
+    for (const e of document.querySelectorAll('[data-testid="user"][aria-label*="<"]')) e.setAttribute("aria-label", "You");
+    window.tutorPanel.drawAll();
+  }).observe(document.documentElement, { childList: true, subtree: true });
 }
+window.tutorPanel.drawAll = drawAll;
 window.tutorPanel.open = async (target) => {
   const html = await server.passage(target);
   if (!html) return;
@@ -43,6 +95,6 @@ window.tutorPanel.open = async (target) => {
   if (small) root.scrollIntoView({ block: "start" });
   const box = root.querySelector(".page") || root;
   if (mark) mark.scrollIntoView({ block: "center" }); else box.scrollTop = 0;
-  await draw(root);
+  await drawAll();
   if (mark) mark.scrollIntoView({ block: "center" });
 };
