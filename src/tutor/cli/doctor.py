@@ -1,4 +1,7 @@
-"""`tutor doctor`: each setting with its source, and whether every part works. Fixes nothing itself."""
+"""`tutor doctor`: each setting with its source, whether every part works, and how fast it is here.
+
+Fixes nothing itself.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 
-from tutor import __version__
+from tutor import __version__, hardware
 from tutor import models as library
 from tutor.cli.main import Corpus, Json, app, reported
 from tutor.errors import TutorError
+from tutor.inference import threads
+from tutor.llm.base import Message
 from tutor.settings import Settings, from_files, load_settings, masked
 
 ADDRESSES = ("chroma_url", "database_url", "llm_base_url")
@@ -24,22 +30,76 @@ ADDRESSES = ("chroma_url", "database_url", "llm_base_url")
 
 @app.command("doctor")
 @reported
-def doctor(corpus: Corpus = None, as_json: Json = False) -> None:
-    """Say what is set, what is there, and what to do about the rest."""
+def doctor(
+    corpus: Corpus = None,
+    as_json: Json = False,
+    speed: Annotated[bool, typer.Option(help="Measure how fast the models run here.")] = True,
+) -> None:
+    """Say what is set, what is there, how fast it runs here, and what to do about the rest."""
     chosen = load_settings(corpus=corpus)
     values = [value(chosen, name, corpus) for name in Settings.model_fields]
     checks = [model_check(chosen, "embedding"), model_check(chosen, chosen.chat_model)]
     checks += [index_check(chosen), space_check(chosen)]
+    here = hardware.processor()
+    speeds = measured(chosen, [bool(check["ok"]) for check in checks[:2]]) if speed else []
     if as_json:
-        typer.echo(json.dumps({"version": __version__, "settings": values, "checks": checks}))
+        found = {"version": __version__, "settings": values, "checks": checks, "processor": here.to_json()}
+        used = {"cores": here.cores, "chat_model": chosen.llm_threads, "small_models": threads()}
+        typer.echo(json.dumps({**found, "threads": used, "speeds": [each.to_json() for each in speeds]}))
     else:
         typer.echo(f"tutor {__version__}, Python {sys.version.split()[0]}")
         for row in values:
             typer.echo(f"  {row['name']:<16} {row['value']!s:<40} ({row['source']})")
         for check in checks:
             typer.echo(f"{'ok ' if check['ok'] else 'NO '} {check['what']}: {check['detail']}")
+        typer.echo(f"processor: {here}")
+        typer.echo(f"threads: the chat model on {chosen.llm_threads}, each small model on {threads()}")
+        for each in speeds:
+            typer.echo(spoken(each))
     if not all(check["ok"] for check in checks):
         raise typer.Exit(2)
+
+
+def spoken(speed: hardware.Speed) -> str:
+    """A line on one speed, with what the product needs and a plain word."""
+    need = speed.need
+    if speed.value is None:
+        return f"-   {need.what}: {speed.verdict}"
+    bar = f"{'at least' if need.at_least else 'at most'} {need.value:g}"
+    mark = "ok " if speed.enough else "NO "
+    return f"{mark} {need.what}: {speed.value:.0f} {need.unit} (needs {bar}): {speed.verdict}"
+
+
+def measured(chosen: Settings, there: list[bool]) -> list[hardware.Speed]:
+    """The three speeds, measured now: of the small models and of the chat model, each where it is `there`."""
+    from tutor.tutor import Tutor
+
+    tutor = Tutor(chosen)
+    try:
+        return [
+            speed("embed", there[0], lambda: hardware.embedding_ms(tutor.embedder.embed)),
+            speed("verify", there[0], lambda: hardware.pair_ms(tutor.verifier().read)),
+            speed("prefill", there[1], lambda: hardware.prefill_tokens_s(reads(tutor))),
+        ]
+    finally:
+        tutor.close()
+
+
+def reads(tutor: Any) -> Callable[[str], object]:
+    """Has the chat model read a text; it says one token."""
+    model = tutor.model()
+    return lambda text: model.judge([Message("user", text)])
+
+
+def speed(name: str, there: bool, measure: Callable[[], float | None]) -> hardware.Speed:
+    """One speed, or why there is none."""
+    if not there:
+        return hardware.Speed(name, None, "the model is not there")
+    try:
+        value = measure()
+    except TutorError as error:
+        return hardware.Speed(name, None, error.message)
+    return hardware.Speed(name, value, "" if value else "the clock is too coarse")
 
 
 def value(chosen: Settings, name: str, corpus: Path | None) -> dict[str, Any]:
