@@ -27,7 +27,7 @@ START_TIMEOUT_S = 300.0
 QUIET_TIMEOUT_S = 30.0
 READING_S = 1.5
 """How long a learner looks at an extract before the next question, while the model reads and writes."""
-POOL = 120
+POOL = 480
 """Questions looked through for conversations that the guide answers."""
 WATCH = """n => {
   window.shown = null;
@@ -87,11 +87,11 @@ def figures(session: Session) -> list[Figure]:
 def conversations(session: Session, count: int) -> Iterator[tuple[str, str]]:
     """Two questions each, the second a follow-up on the first, all of them answered by the guide.
 
-    Their texts are not those of the other groups. The tutor that says so is one of its own, so that nothing is kept.
+    They are looked through by a tutor that is not the app's, so the app has seen none of them.
     """
     tutor: Tutor = session.tutor
     found = 0
-    for question in drawn(POOL, skip=240):
+    for question in drawn(POOL):
         if question.before is None:
             continue
         if is_answered(tutor, Question(question.before)) and is_answered(tutor, question):

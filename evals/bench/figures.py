@@ -74,7 +74,7 @@ class Figure:
         if self.reference is not None and self.ratio is not None:
             values = [percentile(self.reference.samples, share) for share in self.shown]
             beside = f"{self.reference.name}: {amounts(values, self.unit)}"
-            ratio = f"{self.ratio:.1f}×" if self.ratio < 10 else f"{self.ratio:.0f}×"
+            ratio = f"{self.ratio:.{2 if self.ratio < 1 else 1 if self.ratio < 10 else 0}f}×"
             bar += f"{', ' if bar else ''}≥ {self.reference.at_least:g}×" if self.reference.at_least else ""
         reached = {None: "", True: "yes", False: "**no**"}[self.reached]
         cells = (

@@ -14,7 +14,7 @@ from tutor import models
 from tutor.schema import Finished, Retrieved
 from tutor.tutor import Tutor
 
-POOL = 240
+POOL = 480
 """Questions looked through for two on the same section."""
 REFERENCE_S = 240.0
 """No further question is asked of the default engine after this long."""

@@ -26,10 +26,10 @@ class Question:
         return [] if self.before is None else [(self.before, "")]
 
 
-def drawn(count: int, skip: int = 0) -> list[Question]:
+def drawn(count: int) -> list[Question]:
     """As many different questions, the same ones each time; alternately one that stands alone and a follow-up.
 
-    No text occurs twice, neither as a question nor as the question before. `skip` leaves out as many first ones.
+    No text occurs twice, neither as a question nor as the question before.
 
     Raises:
         ValueError: the sets do not hold as many.
@@ -45,12 +45,12 @@ def drawn(count: int, skip: int = 0) -> list[Question]:
     chance.shuffle(pairs)
     seen: set[str] = set()
     found: list[Question] = []
-    while len(found) < skip + count:
+    while len(found) < count:
         if not alone or not pairs:
-            raise ValueError(f"There are not {skip + count} different questions in the development sets.")
+            raise ValueError(f"There are not {count} different questions in the development sets.")
         question = Question(*pairs.pop()) if len(found) % 2 else Question(alone.pop())
         texts = {text.casefold() for text in (question.text, question.before) if text}
         if not texts & seen:
             seen |= texts
             found.append(question)
-    return found[skip:]
+    return found
