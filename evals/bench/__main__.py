@@ -21,7 +21,7 @@ from pathlib import Path
 
 from evals.bench import browser, indexing, model, retrieval, verify
 from evals.bench.figures import Figure, machine_lines, put, shortfall, table
-from evals.bench.session import ROOT, Session, quick_settings
+from evals.bench.session import ROOT, Neighbours, Session, quick_settings
 from tutor.errors import TutorError
 from tutor.settings import load_settings
 
@@ -68,7 +68,7 @@ def main() -> int:
     if settings.llm_base_url:
         print("The embedded chat model is measured: unset TUTOR_LLM_BASE_URL.", file=sys.stderr)
         return 2
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    neighbours = Neighbours()
     with tempfile.TemporaryDirectory(prefix="tutor-bench-") as scratch:
         session = Session(quick_settings(settings, Path(scratch)) if chosen.quick else settings, chosen.quick)
         try:
@@ -76,14 +76,24 @@ def main() -> int:
         except TutorError as error:
             print(f"{error.message}\n{error.hint}".rstrip(), file=sys.stderr)
             return 2
-    machine = machine_lines(session.processor, session.threads(), session.versions(), load)
+    others = neighbours.share()
+    machine = machine_lines(session.processor, session.threads(), session.versions(), others)
     if chosen.json:
         held = {
             "processor": session.processor.to_json(),
             "threads": session.threads(),
             "versions": session.versions(),
         }
-        print(json.dumps({**held, "load": load, "seconds": took, "figures": [f.to_json() for f in figures]}))
+        print(
+            json.dumps(
+                {
+                    **held,
+                    "others": round(others, 3),
+                    "seconds": took,
+                    "figures": [f.to_json() for f in figures],
+                }
+            )
+        )
     else:
         print("\n".join([*machine, "", table(figures)]))
     if missed := shortfall(figures):

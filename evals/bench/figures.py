@@ -152,12 +152,10 @@ def shortfall(figures: Sequence[Figure]) -> list[str]:
     return [figure.name for figure in figures if figure.reached is False]
 
 
-def machine_lines(here: Processor, threads: str, versions: Mapping[str, str], load: float) -> list[str]:
+def machine_lines(here: Processor, threads: str, versions: Mapping[str, str], others: float) -> list[str]:
     """What every table says of where it was measured: processor, threads, versions, and what else was running."""
     busy = (
-        f" Load average before the run {load:.1f}: the figures are those of a busy machine."
-        if load > 0.5
-        else ""
+        f" Other processes took {others:.0%} of the processors' time: it was busy." if others > 0.05 else ""
     )
     return [
         f"{here}.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from evals.cases import load
+from training.datasets import cases
 
 SEED = 14
 
@@ -35,10 +35,10 @@ def drawn(count: int) -> list[Question]:
         ValueError: the sets do not hold as many.
     """
     chance = random.Random(SEED)
-    alone = [str(case["question"]) for case in load("dev")]
+    alone = [str(case["question"]) for case in cases("questions")]
     pairs = [
         (str(case["turns"][1]), str(case["turns"][0]))
-        for case in load("dev_followup")
+        for case in cases("conversations")
         if len(case["turns"]) == 2
     ]
     chance.shuffle(alone)

@@ -16,13 +16,12 @@ from typing import Any
 
 from evals.bench.figures import Bars, bar_for
 from tutor import hardware, models
+from tutor.inference import threads
 from tutor.settings import Settings, load_settings
 from tutor.tutor import Tutor
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("onnxruntime", "torch", "sentence-transformers", "llama-index-core", "xllamacpp")
-KEPT = ("models", "index", "vectors")
-"""What a home shares with the reader's own: everything but conversations and compiled prompts."""
 
 
 @dataclass
@@ -99,7 +98,7 @@ class Session:
 
     def threads(self) -> str:
         """How many threads each model may use."""
-        return f"the chat model {self.settings.llm_threads}, the small models up to {self.processor.cores}"
+        return f"the chat model {self.settings.llm_threads}, each small model {threads()}"
 
 
 def quick_settings(settings: Settings, folder: Path) -> Settings:
@@ -123,3 +122,27 @@ def timed(call: Callable[[], object]) -> float:
 def settle(seconds: float = 0.03) -> None:
     """Let threads that spin after their work go to sleep, so that what is timed next does not pay for it."""
     time.sleep(seconds)
+
+
+class Neighbours:
+    """What other processes take of the processors from now on; nothing is known of it but on Linux."""
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._own = time.monotonic(), busy_s(), sum(os.times()[:4])
+
+    def share(self) -> float:
+        """Their share (0..1) of all processors' time since; ours is what this process and its ended children took."""
+        if (busy := busy_s()) is None or self._busy is None:
+            return 0.0
+        taken = busy - self._busy - (sum(os.times()[:4]) - self._own)
+        return max(0.0, taken / ((time.monotonic() - self._began) * (os.cpu_count() or 1)))
+
+
+def busy_s() -> float | None:
+    """Seconds that all processors together have been busy, or withheld by the machine's host."""
+    try:
+        held = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, softirq, steal = (int(ticks) for ticks in held)
+    return (user + nice + system + irq + softirq + steal) / float(os.sysconf("SC_CLK_TCK"))

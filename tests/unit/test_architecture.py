@@ -7,8 +7,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "tutor"
 LAYER = {
-    "errors": 0, "hardware": 0, "schema": 0, "settings": 0, "home": 1, "parameters": 1, "inference": 1, "corpus": 1, "models": 1,
-    "markdown": 1, "llm": 2, "store": 2, "retrieval": 2,
+    "errors": 0, "hardware": 0, "schema": 0, "settings": 0, "home": 1, "parameters": 1, "inference": 1, "corpus": 1,
+    "models": 1, "markdown": 1, "llm": 2, "store": 2, "retrieval": 2,
     "verification": 3, "answering": 4, "interview": 4, "interview_store": 5, "tutor": 5, "ui": 6, "cli": 7, "__main__": 8,
 }  # fmt: skip
 WALLS = {

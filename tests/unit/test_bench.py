@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from evals.bench import session
 from evals.bench.browser import Memory, family
 from evals.bench.figures import Figure, Reference, bar_for, machine_lines, percentile, put, shortfall, table
 from evals.bench.indexing import HEADING, revise
@@ -93,9 +94,27 @@ def test_writing_replaces_the_table_of_one_kind_of_processor_only():
 
 def test_a_table_says_where_it_was_measured_and_whether_the_machine_was_busy():
     here = Processor("A chip", 2, ("avx2",))
-    lines = machine_lines(here, "chat 2", {"torch": "2"}, 0.1)
+    lines = machine_lines(here, "chat 2", {"torch": "2"}, 0.03)
     assert lines == ["A chip, 2 cores; avx2.", "Threads: chat 2.", "torch 2."]
-    assert "busy machine" in machine_lines(here, "", {}, 2.4)[-1]
+    assert "Other processes took 24% of" in machine_lines(here, "", {}, 0.24)[-1]
+
+
+def test_the_work_of_other_processes_is_told_from_our_own(monkeypatch):
+    busy = iter([100.0, 101.5])
+    own = iter([(2.0, 1.0, 0.0, 0.0, 0.0), (2.2, 1.1, 0.1, 0.1, 9.0)])
+    clock = iter([50.0, 51.0])
+    monkeypatch.setattr(session, "busy_s", lambda: next(busy))
+    monkeypatch.setattr(session.os, "times", lambda: next(own))
+    monkeypatch.setattr(session.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(session.time, "monotonic", lambda: next(clock))
+    assert session.Neighbours().share() == pytest.approx(0.5)
+
+
+@pytest.mark.skipif(not os.path.isfile("/proc/stat"), reason="reads /proc")
+def test_a_busy_process_is_seen():
+    before = session.busy_s()
+    subprocess.run([sys.executable, "-c", "sum(range(20_000_000))"], check=True)
+    assert session.busy_s() > before
 
 
 def test_revising_a_chapter_changes_every_heading_and_no_id(tmp_path):
