@@ -16,5 +16,6 @@ VOLUME /home/tutor/.tutor
 EXPOSE 7860
 HEALTHCHECK --interval=10s --timeout=3s --start-period=600s \
   CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/healthz')"
-# TUTOR_PASSWORD must be set: an address that others reach needs one.
+# TUTOR_PASSWORD must be set: an address that others reach needs one. Where the port is published, TUTOR_ALLOWED_HOSTS
+# names what is typed into the browser, such as `localhost`: inside, such a request comes from another machine.
 CMD ["sh", "-c", "tutor models pull && tutor index && exec python app.py"]
