@@ -66,11 +66,13 @@ def numbers_in(said: Sequence[Statement], problem: Problem) -> list[NumberMatch]
     for statement in said:
         if statement.asks:
             continue
+        read: list[Quantity] | None = None
         for estimate in problem.estimates:
             peak = bool(PEAK.search(statement.text))
             if peak != bool(PEAK.search(estimate.name)) or not matches(estimate.cues, statement.text):
                 continue
-            fitting = [q for q in quantities(statement.text) if q.unit == estimate.unit]
+            read = quantities(statement.text) if read is None else read
+            fitting = [q for q in read if q.unit == estimate.unit]
             if fitting:
                 near = min(fitting, key=lambda q: distance(q.value, estimate.result))
                 right = distance(near.value, estimate.result) <= estimate.factor
