@@ -28,10 +28,10 @@ WATCH = """() => {
   const drawing = new Set(DRAWING);
   window.faults = [];
   const fault = (e, why) => window.faults.push(why + ": " + e.outerHTML.slice(0, 300));
-  window.inspect = () => {
+  window.inspect = (within) => {
     const drawn = "figure.diagram *";
     const places = '[data-testid="bot"], [data-testid="user"], #panel, #drawn, #wrong, #report, nav.contents';
-    for (const root of document.querySelectorAll(places)) {
+    for (const root of document.querySelectorAll(within || places)) {
       for (const e of root.querySelectorAll("*")) {
         if (e.closest('[data-testid="status-tracker"]')) continue;  // Gradio's own
         const inFigure = e.matches(drawn);
@@ -55,7 +55,7 @@ WATCH = """() => {
   new MutationObserver(() => {
     const draft = document.querySelector("#chat .draft");
     if (draft) window.seenDrafts.add(draft.textContent);
-    for (const f of window.inspect()) (window.kept = window.kept || []).push(f);
+    for (const f of window.inspect("#chat [data-testid]")) (window.kept = window.kept || []).push(f);
   }).observe(document.querySelector("#chat"), { childList: true, subtree: true });
 }"""
 ALLOWED = (
