@@ -84,12 +84,13 @@ class Model(BaseHTTPRequestHandler):
             )
             return
         for text in STRINGS:
-            for piece in (text.replace("\n", " ").encode("utf-8", "replace").decode(), "\n"):
+            said = text.replace("\n", " ").encode("utf-8", "replace").decode()
+            for piece, pause_s in ((said[:-1], 0.12), (said[-1:], 0.12), ("\n", 0)):
                 self.wfile.write(
                     b"data: " + json.dumps(self.reply({"content": piece}, "delta")).encode() + b"\n\n"
                 )
                 self.wfile.flush()
-                time.sleep(0.15 if piece != "\n" else 0)
+                time.sleep(pause_s)
         self.wfile.write(b"data: [DONE]\n\n")
 
     def reply(self, held, kind):
@@ -252,6 +253,7 @@ def test_every_section_of_a_hostile_page_is_harmless_in_the_panel(page):
         faults = page.evaluate("window.inspect()")
         assert faults == [], (STRINGS[i], faults)
         drawn += page.locator("#panel figure.diagram svg").count()
+        assert FILLED not in page.evaluate(FILLS, "#panel")
     assert drawn >= 3
 
 
@@ -259,6 +261,10 @@ HOSTILE_DIAGRAM = """flowchart LR
  A["<img src=x onerror=alert(1)>"] --> B[www.evil.example]
  click A href "http://evil.example"
 """
+FILLED = "rgb(0, 0, 0)"
+FILLS = """place => [...document.querySelectorAll(place + " figure.diagram .node rect")]
+  .map((e) => getComputedStyle(e).fill)"""
+"""The colours of a diagram's boxes: black is what is left of one without its style."""
 NAVIGATES = (
     'flowchart LR\n  A[press] --> B\n  click A href "http://evil.example" _self',
     'flowchart LR\n  A[press] --> B\n  click A "javascript:alert(1)"',
@@ -317,6 +323,7 @@ def test_an_interview_with_hostile_words_is_harmless_to_its_end_and_in_its_expor
     assert page.evaluate("window.inspect()") == []
     page.fill("#mermaid textarea", HOSTILE_DIAGRAM)
     page.wait_for_selector("#drawn figure.diagram svg")
+    assert set(page.evaluate(FILLS, "#drawn")) - {FILLED} and FILLED not in page.evaluate(FILLS, "#drawn")
     assert page.evaluate("window.inspect()") == []
     page.fill("#mermaid textarea", "flowchart LR\n A --> <img src=x onerror=alert(1)>")
     page.wait_for_function("() => /Line 2/.test(document.querySelector('#wrong').innerText)")
