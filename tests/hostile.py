@@ -169,6 +169,10 @@ STRINGS = [
     f'```mermaid\nflowchart LR\n A@{{ img: "http://{E}/p.png" }}\n```',
     f"```mermaid\nsequenceDiagram\n participant A\n link A: x @ http://{E}\n```",
     '```mermaid\nflowchart LR\n A["<form><input></form>"]-->B\n style A fill:url(http://evil.example/x)\n```',
+    f'```mermaid\nflowchart LR\n A@@{{x}}{{ img: "http://{E}/p.png" }}\n```',
+    "```mermaid\nflowchart LR %%%%{x}%%{init: {'themeCSS': '*{display:none}'}}%%\n A-->B\n```",
+    "```mermaid\nstateDiagram-v2\n s1\n classDef c fill:red; } * { display:none\n class s1 c\n```",
+    "```mermaid\nflowchart LR\n A-->B\n style A fill:red}*{display:none\n```",
     '<div class="mermaid">flowchart LR\n A-->B</div>',
     "<pre class=mermaid>flowchart LR\n A-->B</pre>",
     # characters

@@ -91,7 +91,7 @@ def page(text: str, drawn: Drawn, marks: tuple[str, str] = ("", "")) -> str:
     return clean(body)
 
 
-SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~$&^@]|:(?=\S)|(?<=[A-Za-z0-9])\.(?=[A-Za-z]{2})|(?<=[Ww]{3})\.")
+SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~$&^@]|:(?=\S)|(?<=[A-Za-z0-9])\.(?=[A-Za-z]{2})|(?<=[Ww]{3})\.|(?<=\s)#")
 LEADING = re.compile(r"^(?:[-+=#]|\d{1,9}(?=[.)]))")
 
 

@@ -187,10 +187,10 @@ def same(one: Path, other: Path) -> bool:
 
 def masked(url: str) -> str:
     """An address without what is secret in it: a password, a bare token before the @, keys among its parameters."""
-    scheme, split, rest = url.partition("://")
+    scheme, split, rest = url.partition("://") if "://" in url else ("", "", url)
     user, at, place = rest.rpartition("@")
     if at:
         name, colon, _ = user.partition(":")
-        hidden = scheme in ("http", "https") and not colon
+        hidden = scheme in ("", "http", "https") and not colon
         user = f"{name}:********" if colon else ("********" if hidden else user)
     return SECRET_PARAMETER.sub(r"\1********", f"{scheme}{split}{user}{at}{place}")

@@ -1,10 +1,12 @@
 """The running app under attack: `python app.py` on loopback, and requests that no page of ours sends."""
 
+import contextlib
 import json
 import secrets
 import socket
 import sqlite3
 import stat
+import time
 from pathlib import Path
 
 import httpx
@@ -44,7 +46,8 @@ def call(web, fn, data, **more):
     """Call a function by its number as the page does; (status, what came back as text)."""
     session = secrets.token_hex(6)
     body = {"fn_index": fn, "data": data, "session_hash": session, "event_data": None, "trigger_id": None, **more}
-    joined = web.post("/gradio_api/queue/join", json=body)
+    session, sent = body["session_hash"], json.dumps(body)  # in ASCII: half a pair of characters stays one
+    joined = web.post("/gradio_api/queue/join", content=sent, headers={"Content-Type": "application/json"})
     if joined.status_code != 200:
         return joined.status_code, joined.text
     said = []
@@ -211,6 +214,31 @@ def test_a_body_that_lies_about_its_length_or_never_ends_is_refused(app):
         with socket.create_connection((host, int(port)), timeout=10) as raw:
             raw.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + b"{")
             assert raw.recv(200).split()[1] in {b"400", b"413"}
+
+
+def test_a_request_whose_head_does_not_come_is_not_waited_for(app, web):
+    host, port = app.url.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(20)]
+        for n, raw in enumerate(held):
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x"[: n * 2])
+        began = time.monotonic()
+        assert [raw.recv(1) for raw in held] == [b""] * 20
+        assert time.monotonic() - began < 20
+        assert web.get("/healthz").status_code == 200
+
+
+def test_half_a_pair_of_characters_breaks_no_interview(app, web, config):
+    owner, session, half = secrets.token_hex(16), secrets.token_hex(6), "Cache \ud800 x"
+    by_name = {d["api_name"]: d["id"] for d in config["dependencies"]}
+    seen = {"owner": owner, "conversation": None}
+    call(web, by_name["restore"], [seen, seen], session_hash=session)
+    _, text = call(web, by_name["begin"], ["cache-system", "mid", 45, seen], session_hash=session)
+    seen["interview"] = outputs(text)[0]["interview"]
+    for name, data in (("draw", [f"flowchart LR\n a[{half}] --> b", seen]), ("say", [half, seen]), ("note", [half, seen])):
+        assert '"success":true' in call(web, by_name[name], data)[1], name
+    _, text = call(web, by_name["restore"], [seen, seen], session_hash=session)
+    assert '"success":true' in text and "Cache ?" in text
 
 
 def test_forwarded_names_are_not_repeated(web):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -152,3 +154,31 @@ def test_an_empty_corpus_is_an_error_with_a_remedy(tmp_path):
     tutor = Tutor(load_settings(home=linked_home(tmp_path / "home"), corpus=tmp_path / "corpus"))
     with pytest.raises(CorpusError):
         tutor.index()
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A server that notes who asks, and answers nothing of use."""
+
+    asked: ClassVar[list[str]] = []
+
+    def handle_one_request(self):
+        self.asked.append(self.client_address[0])
+        self.close_connection = True
+
+    def log_message(self, *_):
+        """Nothing is printed."""
+
+
+def test_a_file_of_the_current_folder_sends_the_index_nowhere(small, tmp_path, monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        (tmp_path / ".env").write_text(
+            "CHROMA_API_IMPL=chromadb.api.fastapi.FastAPI\nCHROMA_SERVER_HOST=127.0.0.1\n"
+            f"CHROMA_SERVER_HTTP_PORT={port}\nCHROMA_OTEL_COLLECTION_ENDPOINT=http://127.0.0.1:{port}\n"
+        )
+        monkeypatch.chdir(tmp_path)
+        small.index()
+        found = small.search("what keeps copies of data", 1)
+        server.shutdown()
+    assert found[0].section.id == "caches" and Elsewhere.asked == []

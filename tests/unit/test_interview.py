@@ -4,6 +4,7 @@ import contextlib
 import re
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,15 @@ def test_a_diagram_that_cannot_be_read_names_its_line(text, line):
     with pytest.raises(DiagramError) as caught:
         parse(text)
     assert caught.value.line == line
+
+
+def test_a_line_that_joins_all_with_all_takes_no_memory():
+    line = "flowchart LR\n" + "&".join("a" * 4000) + "-->" + "&".join("b" * 4000)
+    tracemalloc.start()
+    with pytest.raises(DiagramError):
+        parse(line)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
 
 
 @given(st.text(max_size=300))

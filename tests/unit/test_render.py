@@ -6,7 +6,7 @@ import uuid
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -110,6 +110,8 @@ def test_answers_drafts_turns_notes_and_sections_hold_nothing_that_acts(text):
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
+@example("0 #")
+@example("a ## ")
 def test_exported_text_means_only_itself_to_other_markdown_programs(text):
     viewer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     for wrapped in (markdown.literal(text), f"- {markdown.literal(text)}", f"## {markdown.literal(text)}"):
@@ -232,6 +234,10 @@ ACTS = (
     "classDiagram\n  class A\n  link A \"https://evil.example\" \"t\"\n  callback A \"alert\"",
     "sequenceDiagram\n  participant A\n  link A: Dashboard @ https://evil.example\n  links A: {\"x\": \"https://evil.example\"}",
     "flowchart LR\n  A@{ img: \"https://evil.example/p.png\" } --> B",
+    "flowchart LR\n  A\n  A@@{x}{ img: \"https://evil.example/p.png\" }",
+    "flowchart LR\n  A\n  A%%{@{x}x}%%@@{x}{ img: \"https://evil.example/p.png\" }",
+    "flowchart LR %%%%{x}%%{init: {'securityLevel': 'loose'}}%%\n  A --> B",
+    "flowchart LR\n  A --> B %@{x}%{init: {'securityLevel': 'loose'}}%%",
     "flowchart LR\n  A --> B\n  style A fill:url(https://evil.example/x)\n  classDef c position:fixed",
 )  # fmt: skip
 
@@ -242,6 +248,13 @@ def test_a_diagram_keeps_its_drawing_and_loses_what_acts(source):
     for word in ("click", "evil.example", "securityLevel", "callback", "javascript", "position", "%%"):
         assert word not in left
     assert "A" in left
+
+
+def test_a_diagram_of_settings_within_settings_is_not_drawn():
+    deep = "%%{init: {'securityLevel': 'loose'}}%%"
+    for _ in range(30):
+        deep = deep.replace("%%{", "%%%%{x}%%{", 1)
+    assert "securityLevel" not in still(f"flowchart LR {deep}\n  A --> B")
 
 
 def test_words_that_only_look_like_actions_stay():

@@ -3,11 +3,24 @@
 import asyncio
 import json
 import stat
+import time
 
 import pytest
 
+from tutor.cli.ask import show
+from tutor.cli.main import echo
 from tutor.errors import ConfigError, ModelCorrupt, SessionError
 from tutor.home import make_private
+from tutor.schema import (
+    Answer,
+    Citation,
+    Degraded,
+    Extracted,
+    ExtractSentence,
+    Finished,
+    NotCovered,
+    Rewritten,
+)
 from tutor.settings import ANYWHERE, PROJECT, load_settings, masked
 from tutor.store import Store, is_owner, new_owner, open_database, terminal_id
 from tutor.ui.door import Names, is_loopback, listen
@@ -15,6 +28,7 @@ from tutor.ui.login import ALL_TRIES, TRIES, Login
 from tutor.ui.security import ContentPolicy, Gate
 
 PASSWORD = "correct horse"
+JSON = {"Content-Type": "application/json"}
 
 
 async def behind(scope, receive, send):
@@ -149,6 +163,57 @@ def test_a_login_expires(monkeypatch):
     assert not login.known(f"tutor-login={int(late) + 999}.{value.split('.', 1)[1]}")
 
 
+@pytest.mark.parametrize("piece", ["\\", '\\"', "\\101", "a=b;", 'a="', "tutor-login=x;", " ", "tutor-login=;"])
+def test_no_cookie_takes_long_to_read(piece):
+    login = Login(PASSWORD)
+    began = time.perf_counter()
+    for cookie in (f'tutor-login="{piece * (60_000 // len(piece))}"', piece * (60_000 // len(piece))):
+        assert not login.known(cookie)
+    assert time.perf_counter() - began < 0.5
+
+
+def test_a_cookie_that_another_server_set_locks_nobody_out():
+    login = Login(PASSWORD)
+    value = login.enter("192.0.2.9", PASSWORD)
+    assert login.known(f"tutor-login={value}; tutor-login=x") and login.known(f"tutor-login=x; tutor-login={value}")
+    assert not login.known(f"tutor-login-x={value}; x-tutor-login={value}; Tutor-Login={value}")
+
+
+def test_too_many_fields_are_refused():
+    assert request(gate(), query=b"__theme=dark&" + b"a=1&" * 60)[0] == 400
+    inside = gate("0.0.0.0", password=PASSWORD)
+    assert enter(inside, "x" + "&a=1" * 60)[0] == 400
+    assert enter(inside, "wrong&password=" + PASSWORD)[0] == 401
+
+
+def test_halves_of_pairs_do_not_pass_and_other_characters_do():
+    sent = json.dumps({"data": ["a\ud800b", {"\udfff": "\U0001f600 \u7cfb\u7edf"}]}).encode()
+    passed = json.loads(request(gate(), "POST", "/gradio_api/queue/join", JSON, sent)[2])["body"]
+    assert json.loads(passed)["data"] == ["a?b", {"?": "\U0001f600 \u7cfb\u7edf"}]
+
+
+def test_wide_bodies_are_refused():
+    wide = b'{"data": [' + b"[]," * 20_000 + b"[]]}"
+    assert request(gate(), "POST", "/gradio_api/queue/join", JSON, wide)[0] == 400
+
+
+def test_a_page_that_opens_ours_gets_no_hold_of_its_window():
+    assert request(gate())[1][b"cross-origin-opener-policy"] == b"same-origin"
+
+
+@pytest.mark.parametrize("character", ["\x1b]52;c;eA==\x07", "\x1b[2J", "\x9b31m", "\x7f", "\r", "\x08", "\0"])
+def test_no_text_of_others_moves_the_terminal(character, capsys):
+    text = f"A cache{character} keeps copies."
+    cited = Citation(1, f"id{character}", f"Caching{character}", f"a{character}.md", 0, 9, text)
+    show(iter([Rewritten(text, changed=True), NotCovered(text, ()), Extracted((ExtractSentence(text, 1),), (cited,)),
+               Degraded(text), Finished(Answer(id="a", question=text, standalone_question=text, status="answered",
+                                               text=text, citations=(cited,), suggestions=(text,)))]))  # fmt: skip
+    echo(text, err=True)
+    said = capsys.readouterr()
+    assert said.out.count("keeps copies.") == 5 and "keeps copies." in said.err
+    assert not [c for c in said.out + said.err if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
+
+
 def test_tries_are_bounded_for_one_address_and_for_all():
     inside = gate("0.0.0.0", password=PASSWORD)
     assert [enter(inside, "wrong")[0] for _ in range(TRIES)] == [401] * TRIES
@@ -226,6 +291,7 @@ def test_the_home_is_made_and_mended_for_its_owner_alone(tmp_path):
     ("postgresql://ada:p#a/s?s@w@h/db", "postgresql://ada:********@h/db"), ("https://sk-1@h/v1", "https://********@h/v1"),
     ("http://h/v1?a=1&api_key=2&b=3", "http://h/v1?a=1&api_key=********&b=3"),
     ("postgresql://h/db?user=a&password=b", "postgresql://h/db?user=a&password=********"),
+    ("ada:p@h:8000", "ada:********@h:8000"), ("postgresql:ada:p@h", "postgresql:********@h"), ("sk-1@h", "********@h"),
 ])  # fmt: skip
 def test_passwords_in_addresses_are_masked(url, shown):
     assert masked(url) == shown

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tutor.cli.main import Corpus, Json, app, reported, settings
+from tutor.cli.main import Corpus, Json, app, echo, reported, settings
 from tutor.errors import ConfigError, QuestionError, SessionError
 from tutor.schema import Answer, Checked, Degraded, Event, Extracted, Finished, NotCovered, Rewritten
 from tutor.settings import Settings
@@ -66,7 +66,7 @@ class Kept:
         if self._store is None:
             database = open_database(self._chosen)
             if database.unkept:
-                typer.echo(database.unkept, err=True)
+                echo(database.unkept, err=True)
             self._store = Store(database)
         return self._store
 
@@ -79,7 +79,7 @@ def asked(tutor: Any, store: Kept, question: str, session: str | None, no_llm: b
             try:
                 store.open().add_terminal_turn(session, event.answer)
             except SessionError as error:
-                typer.echo(str(error), err=True)
+                echo(str(error), err=True)
         yield event
 
 
@@ -112,18 +112,18 @@ def show(events: Iterator[Event]) -> None:
     for event in events:
         match event:
             case Rewritten(standalone_question=alone, changed=True):
-                typer.echo(f"({alone})")
+                echo(f"({alone})")
             case NotCovered(reply=reply):
-                typer.echo(reply)
+                echo(reply)
             case Extracted(sentences=sentences):
-                typer.echo("From the guide")
+                echo("From the guide")
                 for sentence in sentences:
-                    typer.echo(f"  {sentence.text} [{sentence.citation}]")
+                    echo(f"  {sentence.text} [{sentence.citation}]")
             case Checked(sentence=sentence) if sentence.verdict == "supported":
                 marks = "".join(f"[{n}]" for n in sentence.citations)
-                typer.echo(f"  · {sentence.text} {marks}")
+                echo(f"  · {sentence.text} {marks}")
             case Degraded(reason=reason):
-                typer.echo(f"({reason})")
+                echo(f"({reason})")
             case Finished(answer=answer):
                 foot(answer)
 
@@ -131,8 +131,8 @@ def show(events: Iterator[Event]) -> None:
 def foot(answer: Answer) -> None:
     """What the numbers mean, or what comes closest."""
     for citation in answer.citations:
-        typer.echo(f"[{citation.n}] {citation.title}  ({citation.path}#{citation.section_id})")
+        echo(f"[{citation.n}] {citation.title}  ({citation.path}#{citation.section_id})")
     if answer.status == "not_covered" and answer.nearest:
-        typer.echo("Closest: " + "; ".join(f"{n.title} ({n.section_id})" for n in answer.nearest))
+        echo("Closest: " + "; ".join(f"{n.title} ({n.section_id})" for n in answer.nearest))
     if answer.suggestions:
-        typer.echo("Next: " + " | ".join(answer.suggestions))
+        echo("Next: " + " | ".join(answer.suggestions))

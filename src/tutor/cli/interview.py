@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tutor.cli.main import Corpus, Json, app, lines_of, reported, settings
+from tutor.cli.main import Corpus, Json, app, echo, lines_of, reported, settings
 from tutor.errors import ConfigError, SetupError
 
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="One answer object per input line.")]
@@ -38,7 +38,7 @@ def problems(corpus: Corpus = None, as_json: Json = False) -> None:
         typer.echo(json.dumps({"problems": rows}, ensure_ascii=False))
         return
     for p in held.values():
-        typer.echo(f"{p.id:22} {p.difficulty:7} {p.title} ({', '.join(p.topics)})")
+        echo(f"{p.id:22} {p.difficulty:7} {p.title} ({', '.join(p.topics)})")
 
 
 @app.command("interview")
@@ -77,7 +77,7 @@ def interview(
         else:
             from tutor.interview.debrief import to_markdown
 
-            typer.echo(to_markdown(result, room.state, tutor.section))
+            echo(to_markdown(result, room.state, tutor.section))
     finally:
         tutor.close()
 
@@ -119,9 +119,9 @@ def say(lines: Iterable[Any], as_json: bool) -> None:
         if as_json:
             typer.echo(json.dumps(said.to_json(), ensure_ascii=False))
         elif said.type == "phase":
-            typer.echo(f"— {said.phase} —" + (f"\n{said.text}" if said.text else ""))
+            echo(f"— {said.phase} —" + (f"\n{said.text}" if said.text else ""))
         else:
-            typer.echo(said.text)
+            echo(said.text)
     sys.stdout.flush()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
@@ -30,6 +31,7 @@ ENVIRONMENT = {
 """What keeps the libraries from calling out, and NumPy's threads from fighting torch's (it doubled the
 time of a search); set before any of them is imported."""
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 OS_REMEDY = "Check that it exists, that you may use it, and that its disk has room."
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,13 +60,18 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except TutorError as error:
-            typer.echo(str(error), err=True)
+            echo(str(error), err=True)
             raise typer.Exit(2 if isinstance(error, SetupError) else 1) from error
         except OSError as error:
-            typer.echo(f"{error.strerror or error}: {error.filename or 'a file or address'}. {OS_REMEDY}", err=True)
+            echo(f"{error.strerror or error}: {error.filename or 'a file or address'}. {OS_REMEDY}", err=True)
             raise typer.Exit(2) from error
 
     return run
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print text of others: what would move a terminal's cursor, set its title or fill a clipboard is a mark."""
+    typer.echo(CONTROL.sub("\ufffd", text), err=err)
 
 
 def lines_of(stream: Iterable[str], *keys: str) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tutor.cli.main import Corpus, Json, app, reported, settings
+from tutor.cli.main import Corpus, Json, app, echo, reported, settings
 from tutor.schema import SectionHit
 
 
@@ -45,6 +45,6 @@ def search(
         typer.echo(json.dumps({"query": query, "hits": found, "ms": ms}, ensure_ascii=False))
         return
     for entry in found:
-        typer.echo(f"{entry['rank']:>2}. {' › '.join(entry['heading_path'])}  [{entry['section_id']}]")
-        typer.echo("    " + " ".join(entry["text"].split())[:160])
-    typer.echo(f"{len(found)} sections in {ms} ms")
+        echo(f"{entry['rank']:>2}. {' › '.join(entry['heading_path'])}  [{entry['section_id']}]")
+        echo("    " + " ".join(entry["text"].split())[:160])
+    echo(f"{len(found)} sections in {ms} ms")

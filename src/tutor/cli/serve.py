@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tutor.cli.main import ENVIRONMENT, Corpus, app, reported, settings
+from tutor.cli.main import ENVIRONMENT, Corpus, app, echo, reported, settings
 from tutor.errors import ConfigError, SessionError, TutorError
 
 
@@ -44,7 +44,7 @@ def start(**flags: object) -> None:
         except SessionError as error:
             raise ConfigError(error.message, error.hint) from error
         if database.unkept:
-            typer.echo(database.unkept, err=True)
+            echo(database.unkept, err=True)
         tutor = Tutor(chosen, build_missing=True)
         try:
             from tutor.ui.app import serve as serve_app
@@ -61,7 +61,7 @@ def load(tutor: Any) -> None:
         try:
             step()
         except TutorError as error:
-            typer.echo(str(error), err=True)
+            echo(str(error), err=True)
 
 
 def main() -> None:

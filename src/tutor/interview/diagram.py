@@ -94,6 +94,7 @@ def parse(text: str) -> Graph:
 
 ACTING = frozenset("click callback link links href properties details call".split())
 """First words of statements that make a part of a diagram do something."""
+MAX_NESTED = 5
 STYLING = frozenset("style classDef linkStyle cssClass".split())
 NOT_LOOKS = ("url", "position", "\\", "import", "expression", "inset", "z-index", "content")
 
@@ -118,19 +119,26 @@ def looks_only(statement: str) -> bool:
 
 
 def without_settings(source: str) -> str:
-    """The source without front matter, `%%{…}%%` directives and `@{…}` shape data."""
+    """The source without front matter, `%%{…}%%` directives and `@{…}` shape data; nothing, where they are nested."""
     text = source.lstrip("\ufeff \t\r\n")
     if text.startswith("---"):
         end = text.find("\n---", 3)
         text = text[end + 4 :] if end >= 0 else ""
-    for opener, closer in (("%%{", "}%%"), ("@{", "}")):
-        kept, at = [], 0
-        while (found := text.find(opener, at)) >= 0:
-            kept.append(text[at:found])
-            end = text.find(closer, found)
-            at = end + len(closer) if end >= 0 else len(text)
-        text = "".join([*kept, text[at:]])
-    return text
+    for _ in range(MAX_NESTED):
+        if "%%{" not in text and "@{" not in text:
+            return text
+        text = without(without(text, "%%{", "}%%"), "@{", "}")
+    return ""
+
+
+def without(text: str, opener: str, closer: str) -> str:
+    """The text without what stands between two marks; what stood around them may make another such pair."""
+    kept, at = [], 0
+    while (found := text.find(opener, at)) >= 0:
+        kept.append(text[at:found])
+        end = text.find(closer, found)
+        at = end + len(closer) if end >= 0 else len(text)
+    return "".join([*kept, text[at:]])
 
 
 def split_statements(line: str) -> list[str]:
@@ -151,6 +159,8 @@ def read_line(line: str, number: int, nodes: dict[str, str], edges: list[tuple[s
     previous: list[str] = []
     while True:
         group, at = read_group(line, at, number, nodes)
+        if len(previous) * len(group) > MAX_EDGES:
+            raise DiagramError(number, f"more than {MAX_EDGES:,} arrows")
         edges += [(a, b) for a in previous for b in group]
         if at >= len(line):
             return

@@ -102,7 +102,8 @@ def client(folder: Path, url: str) -> Any:
     import chromadb
     from chromadb.config import Settings as ChromaSettings
 
-    quiet = ChromaSettings(anonymized_telemetry=False)
+    # Without its `_env_file` Chroma would take addresses and class names from a `.env` in the current folder.
+    quiet = ChromaSettings(_env_file=None, anonymized_telemetry=False)
     try:
         if not url:
             return chromadb.PersistentClient(path=str(folder), settings=quiet)

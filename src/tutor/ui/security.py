@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from tutor.ui.door import Names
 from tutor.ui.login import COOKIE, Login, form
@@ -26,6 +26,7 @@ HEADERS = [
     # Not `no-referrer`: with it a browser sends the login form under the origin `null`.
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
 ]
 PAGES: dict[str, set[str]] = {
     "/": {"__theme"}, "/config": set(), "/theme.css": {"v"}, "/gradio_api/theme.css": {"v"}, "/favicon.ico": set(),
@@ -45,7 +46,7 @@ FILE_KEYS = {"_type", "path"}
 """Gradio takes an object with these keys for a file and copies what it names; no component of ours takes one."""
 DROPPED = (b"x-", b"forwarded", b"origin", b"cookie", b"authorization")
 """Headers that Gradio would repeat, obey or answer with; the origin is checked here and allowed nowhere else."""
-MAX_BODY, MAX_LOGIN, MAX_DEPTH, BODY_TIMEOUT_S = 1_000_000, 4_000, 60, 20.0
+MAX_BODY, MAX_LOGIN, MAX_DEPTH, MAX_WIDTH, BODY_TIMEOUT_S = 1_000_000, 4_000, 60, 10_000, 20.0
 PLAIN, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
 Receive = Callable[[], Awaitable[Any]]
 Headers = dict[bytes, bytes]
@@ -114,7 +115,7 @@ class Gate:
         kept = [(k, v) for k, v in scope["headers"] if not k.startswith(DROPPED) or secure(k, v)]
         if method in ("GET", "HEAD"):
             allowed = parameters(path)
-            query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=50)
+            query = fields_of(scope["query_string"])
             passed = urlencode([(key, value) for key, value in query if key in allowed]).encode()
             return {**scope, "headers": kept, "query_string": passed}, receive
         if method != "POST":
@@ -147,15 +148,27 @@ class Gate:
             raise Refused(401, "Log in first.")
         if text(headers, b"content-type").split(";")[0].strip().lower() != "application/x-www-form-urlencoded":
             raise Refused(415, "Send the form.")
-        sent = parse_qs((await read(headers, receive, MAX_LOGIN)).decode("latin-1"), max_num_fields=5)
+        sent = dict(reversed(fields_of(await read(headers, receive, MAX_LOGIN))))
         if self.login.waits(client):  # after the body has come: what waits for it would not be counted
             raise Refused(429, form("Too many tries. Wait a minute."), HTML, {b"retry-after": b"60"})
-        value = self.login.enter(client, sent.get("password", [""])[0])
+        value = self.login.enter(client, sent.get("password", ""))
         if not value:
             raise Refused(401, form("That is not the password."), HTML)
         https = "; Secure" if text(headers, b"x-forwarded-proto") == "https" else ""
         cookie = f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{https}"
         raise Refused(303, "Welcome.", headers={b"location": b"/", b"set-cookie": cookie.encode()})
+
+
+def fields_of(form: bytes) -> list[tuple[str, str]]:
+    """The names and values of a query or a form.
+
+    Raises:
+        Refused: there are more than any page of ours sends.
+    """
+    try:
+        return parse_qsl(form.decode("latin-1"), keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        raise Refused(400, "Too many fields.") from None
 
 
 def text(headers: Headers, name: bytes) -> str:
@@ -259,8 +272,10 @@ def clean(sent: Any, fields: set[str]) -> bytes:
             for inner in (value.values() if isinstance(value, dict) else value)
             if isinstance(inner, (dict, list))
         ]
-        if not layer:
-            return json.dumps(kept).encode()
+        if len(layer) > MAX_WIDTH:
+            raise Refused(400, "Too many parts.")
+        if not layer:  # half of a pair of characters would break every answer that repeats it
+            return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace")
     raise Refused(400, "Nested too deep.")
 
 

@@ -34,15 +34,19 @@ async function draw(block) {
       "themeCSS", "themeVariables", "fontFamily", "altFontFamily", "dompurifyConfig", "htmlLabels", "flowchart"],
   });
   const source = block.textContent;
+  const id = "diagram-" + Date.now() + "-" + drawn++;
   try {
-    const { svg } = await mermaid.render("diagram-" + Date.now() + "-" + drawn++, source);
+    const { svg } = await mermaid.render(id, source);
     if (!block.isConnected) return;
     if (block.textContent !== source) return draw(block);
     const figure = document.createElement("figure");
     figure.className = "diagram";
     figure.append(harmless(svg));
     block.replaceWith(figure);
-  } catch (error) { block.classList.add("plain"); }
+  } catch (error) {
+    block.classList.add("plain");
+    document.getElementById("d" + id)?.remove();  // what Mermaid leaves on the page when it fails
+  }
 }
 function drawAll() {
   for (const block of document.querySelectorAll("#panel pre.mermaid:not([data-drawn]), #drawn pre.mermaid:not([data-drawn])")) {
