@@ -13,7 +13,12 @@ function harmless(svg) {
   const held = document.createElement("template");
   held.innerHTML = svg;
   for (const e of held.content.querySelectorAll(GONE)) e.remove();
-  for (const link of held.content.querySelectorAll("a")) link.replaceWith(...link.childNodes);
+  for (const link of held.content.querySelectorAll("a")) {
+    const group = document.createElementNS(link.namespaceURI, link.namespaceURI.endsWith("svg") ? "g" : "span");
+    if (link.getAttribute("transform")) group.setAttribute("transform", link.getAttribute("transform"));
+    group.append(...link.childNodes);
+    link.replaceWith(group);
+  }
   for (const e of held.content.querySelectorAll("*")) {
     if (e.localName === "style") e.textContent = styled(e.textContent);
     for (const { name, value } of [...e.attributes]) {
@@ -30,6 +35,7 @@ async function draw(block) {
   const dark = document.body.classList.contains("dark");
   mermaid.initialize({
     startOnLoad: false, securityLevel: "strict", theme: dark ? "dark" : "neutral", maxTextSize: 20000, maxEdges: 500,
+    suppressErrorRendering: true,
     secure: ["secure", "securityLevel", "startOnLoad", "maxTextSize", "maxEdges", "suppressErrorRendering", "theme",
       "themeCSS", "themeVariables", "fontFamily", "altFontFamily", "dompurifyConfig", "htmlLabels", "flowchart"],
   });
