@@ -61,7 +61,7 @@ def ask_all(session: Session, tutor: Tutor, asked: list[tuple[str, str]]) -> tup
         for number, (question, _) in enumerate(asked):
             settle(0.5)
             unseen.append(answer(tutor, question))
-            if number < session.count(4, 1) and time.perf_counter() - began < REFERENCE_S:
+            if number < session.count(3, 1) and time.perf_counter() - began < REFERENCE_S:
                 settle(0.5)
                 beside.append(answered(default, question)[:2])
     seen = []

@@ -63,12 +63,11 @@ def times(tutor: Tutor, question: Question) -> tuple[float, float]:
 
 
 def brute_force(session: Session) -> Callable[[str], object]:
-    """Embeds a question with sentence-transformers and compares it with every vector of the index."""
-    index, model = session.tutor.retriever().index, session.sentence_transformer
+    """Embeds a question as the product does, and compares it with every vector of the index."""
+    index, embedder = session.tutor.retriever().index, session.tutor.embedder
     vectors = np.concatenate([index.chunk_vectors, index.passage_vectors, index.section_vectors])
 
     def search(question: str) -> object:
-        vector = model.encode(question, normalize_embeddings=True, show_progress_bar=False)
-        return np.argsort(-(vectors @ vector))[:10]
+        return np.argsort(-(vectors @ embedder.embed([question])[0]))[:10]
 
     return search

@@ -29,8 +29,14 @@ def test_a_quick_run_measures_each_figure_beside_its_reference(settings, corpus)
     assert len(pair["samples"]) == len(pair["reference"]["samples"]) == 4
     for figure in (pair, figures["whole guide indexed"], figures["retrieve"]):
         assert min(figure["samples"]) > 0 and min(figure["reference"]["samples"]) > 0 and figure["ratio"] > 0
-    assert {name: len(part) for name, part in figures["retrieve"]["detail"].items()} == {"stands alone": 2, "follow-up": 2}
-    assert figures["whole guide indexed again, unchanged"]["measured"] < figures["whole guide indexed"]["measured"]
+    assert {name: len(part) for name, part in figures["retrieve"]["detail"].items()} == {
+        "stands alone": 2,
+        "follow-up": 2,
+    }
+    assert (
+        figures["whole guide indexed again, unchanged"]["measured"]
+        < figures["whole guide indexed"]["measured"]
+    )
     assert found["processor"]["kind"] and found["versions"]["onnxruntime"]
 
 

@@ -89,18 +89,20 @@ def test_the_version_is_told(run):
 def test_models_and_doctor_speak_json(run):
     listed = json.loads(run("models", "list", "--json").stdout)
     assert listed
-    found = json.loads(run("doctor", "--json").stdout)
+    found = json.loads(run("doctor", "--json", "--speed").stdout)
     assert all(check["ok"] for check in found["checks"])
-    assert found["processor"]["model"] and found["threads"] == {"cores": found["processor"]["cores"], "chat_model": 2}
+    assert found["processor"]["model"] and found["threads"] == {
+        "cores": found["processor"]["cores"], "chat_model": 2, "small_models": min(2, found["processor"]["cores"])
+    }  # fmt: skip
     speeds = {speed["name"]: speed for speed in found["speeds"]}
     assert list(speeds) == ["embed", "verify", "prefill"] and all(speed["value"] > 0 for speed in speeds.values())
-    assert "Traceback" not in run("doctor", "--no-speed").stdout
-    assert json.loads(run("doctor", "--json", "--no-speed").stdout)["speeds"] == []
+    quick = {speed["name"]: speed for speed in json.loads(run("doctor", "--json").stdout)["speeds"]}
+    assert quick["verify"]["value"] > 0 and quick["prefill"]["value"] is None and "--speed" in quick["prefill"]["verdict"]
 
 
 def test_the_doctor_says_which_speeds_it_could_not_measure(run, monkeypatch):
     monkeypatch.setenv("TUTOR_LLM_BASE_URL", "http://127.0.0.1:9/v1")
-    spoken = run("doctor").stdout
+    spoken = run("doctor", "--speed").stdout
     assert "chat model, reading its prompt: not measured: The chat model cannot be reached" in spoken
     assert "processor: " in spoken and "verifier, a pair of 128 tokens: " in spoken
 

@@ -33,7 +33,7 @@ ADDRESSES = ("chroma_url", "database_url", "llm_base_url")
 def doctor(
     corpus: Corpus = None,
     as_json: Json = False,
-    speed: Annotated[bool, typer.Option(help="Measure how fast the models run here.")] = True,
+    speed: Annotated[bool, typer.Option("--speed", help="Measure the chat model too.")] = False,
 ) -> None:
     """Say what is set, what is there, how fast it runs here, and what to do about the rest."""
     chosen = load_settings(corpus=corpus)
@@ -41,7 +41,8 @@ def doctor(
     checks = [model_check(chosen, "embedding"), model_check(chosen, chosen.chat_model)]
     checks += [index_check(chosen), space_check(chosen)]
     here = hardware.processor()
-    speeds = measured(chosen, [bool(check["ok"]) for check in checks[:2]]) if speed else []
+    small, chat = (bool(check["ok"]) for check in checks[:2])
+    speeds = measured(chosen, small, chat, speed)
     if as_json:
         found = {"version": __version__, "settings": values, "checks": checks, "processor": here.to_json()}
         used = {"cores": here.cores, "chat_model": chosen.llm_threads, "small_models": threads()}
@@ -70,16 +71,18 @@ def spoken(speed: hardware.Speed) -> str:
     return f"{mark} {need.what}: {speed.value:.0f} {need.unit} (needs {bar}): {speed.verdict}"
 
 
-def measured(chosen: Settings, there: list[bool]) -> list[hardware.Speed]:
-    """The three speeds, measured now: of the small models and of the chat model, each where it is `there`."""
+def measured(chosen: Settings, small: bool, chat: bool, with_chat: bool) -> list[hardware.Speed]:
+    """The three speeds, measured now: those of the small models and of the chat model where they are there."""
     from tutor.tutor import Tutor
 
     tutor = Tutor(chosen)
     try:
         return [
-            speed("embed", there[0], lambda: hardware.embedding_ms(tutor.embedder.embed)),
-            speed("verify", there[0], lambda: hardware.pair_ms(tutor.verifier().read)),
-            speed("prefill", there[1], lambda: hardware.prefill_tokens_s(reads(tutor))),
+            speed("embed", small, lambda: hardware.embedding_ms(tutor.embedder.embed)),
+            speed("verify", small, lambda: hardware.pair_ms(tutor.verifier().read)),
+            speed("prefill", chat, lambda: hardware.prefill_tokens_s(reads(tutor)))
+            if with_chat
+            else hardware.Speed("prefill", None, "add --speed, which takes about ten seconds"),
         ]
     finally:
         tutor.close()
