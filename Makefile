@@ -17,7 +17,9 @@ run: setup
 	@$(BIN)/python app.py
 
 setup: $(VENV)/.installed
+	@echo "Models (1.3 GB, fetched once and checked by SHA-256: a few minutes)"
 	@$(BIN)/tutor models pull
+	@echo "Index of the guide (seconds, only what changed)"
 	@$(BIN)/tutor index
 
 $(VENV)/.installed: pyproject.toml requirements.lock

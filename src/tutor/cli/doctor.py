@@ -19,9 +19,11 @@ from pydantic import SecretStr
 from tutor import __version__, hardware
 from tutor import models as library
 from tutor.cli.main import Corpus, Json, app, reported
+from tutor.corpus.read import corpus_digest, read_corpus
 from tutor.errors import TutorError
 from tutor.inference import threads
 from tutor.llm.base import Message
+from tutor.parameters.store import load
 from tutor.settings import Settings, from_files, load_settings, masked
 
 ADDRESSES = ("chroma_url", "database_url", "llm_base_url")
@@ -39,7 +41,7 @@ def doctor(
     chosen = load_settings(corpus=corpus)
     values = [value(chosen, name, corpus) for name in Settings.model_fields]
     checks = [model_check(chosen, "embedding"), model_check(chosen, chosen.chat_model)]
-    checks += [index_check(chosen), space_check(chosen)]
+    checks += [index_check(chosen), parameters_check(chosen), space_check(chosen)]
     here = hardware.processor()
     small, chat = (bool(check["ok"]) for check in checks[:2])
     speeds = measured(chosen, small, chat, speed)
@@ -132,6 +134,19 @@ def model_check(chosen: Settings, name: str) -> dict[str, Any]:
         return {"what": f"model {name}", "ok": True, "detail": str(library.resolve(name, chosen))}
     except TutorError as error:
         return {"what": f"model {name}", "ok": False, "detail": str(error)}
+
+
+def parameters_check(chosen: Settings) -> dict[str, Any]:
+    """Whether the learned numbers were fitted on this corpus; on another one they still work, less exactly."""
+    what = "learned numbers"
+    try:
+        fitted, here = load("ranking").fitted.get("guide"), corpus_digest(read_corpus(chosen.corpus))
+    except TutorError as error:
+        return {"what": what, "ok": False, "detail": str(error)}
+    if fitted == here:
+        return {"what": what, "ok": True, "detail": "fitted on this corpus"}
+    detail = "fitted on another corpus: answers are less exact here; `make fit` refits those of a changed guide"
+    return {"what": what, "ok": True, "detail": detail}
 
 
 def index_check(chosen: Settings) -> dict[str, Any]:
