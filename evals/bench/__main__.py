@@ -46,15 +46,18 @@ def arguments() -> argparse.Namespace:
     chosen.groups = [name for name in GROUPS if name in wanted]
     if unknown := [name for name in wanted if name not in GROUPS]:
         parser.error(f"there are no figures {unknown[0]!r}; there are {', '.join(GROUPS)}")
-    if chosen.write and (chosen.only or chosen.quick):
-        parser.error("--write wants every figure: leave --only and --quick out")
+    if chosen.write and (chosen.only or chosen.quick or chosen.json):
+        parser.error("--write wants every figure as a table: leave --only, --quick and --json out")
     return chosen
 
 
-def measure(session: Session, groups: list[str]) -> tuple[list[Figure], dict[str, float]]:
-    """The figures of the groups, and the seconds that each group took."""
+def measure(
+    session: Session, groups: list[str], neighbours: Neighbours
+) -> tuple[list[Figure], dict[str, float]]:
+    """The figures of the groups, and the seconds that each group took; before each it is seen what else runs."""
     found, took = [], {}
     for name in groups:
+        neighbours.look()
         began = time.perf_counter()
         found += GROUPS[name](session)
         took[name] = round(time.perf_counter() - began, 1)
@@ -72,37 +75,32 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tutor-bench-") as scratch:
         session = Session(quick_settings(settings, Path(scratch)) if chosen.quick else settings, chosen.quick)
         try:
-            figures, took = measure(session, chosen.groups)
+            figures, took = measure(session, chosen.groups, neighbours)
         except TutorError as error:
             print(f"{error.message}\n{error.hint}".rstrip(), file=sys.stderr)
             return 2
-    others = neighbours.share()
-    machine = machine_lines(session.processor, session.threads(), session.versions(), others)
     if chosen.json:
-        held = {
-            "processor": session.processor.to_json(),
-            "threads": session.threads(),
-            "versions": session.versions(),
-        }
-        print(
-            json.dumps(
-                {
-                    **held,
-                    "others": round(others, 3),
-                    "seconds": took,
-                    "figures": [f.to_json() for f in figures],
-                }
-            )
-        )
+        machine = {"processor": session.processor.to_json(), "threads": session.threads()}
+        rest = {"versions": session.versions(), "others": round(neighbours.share, 3), "seconds": took}
+        print(json.dumps({**machine, **rest, "figures": [figure.to_json() for figure in figures]}))
     else:
-        print("\n".join([*machine, "", table(figures)]))
+        said = machine_lines(session.processor, session.threads(), session.versions(), neighbours.share)
+        print("\n".join([*said, "", table(figures)]))
+        if chosen.write:
+            write(session.processor.kind, said, figures)
     if missed := shortfall(figures):
         print(f"Below their bar: {'; '.join(missed)}.", file=sys.stderr)
-    if chosen.write:
-        readme = ROOT / "README.md"
-        text = put(readme.read_text(encoding="utf-8"), session.processor.kind, machine, figures)
-        readme.write_text(text, encoding="utf-8")
     return 0
+
+
+def write(kind: str, said: list[str], figures: list[Figure]) -> None:
+    """Put the table of this kind of processor into the README.
+
+    Raises:
+        ValueError: the README has no place for that kind.
+    """
+    readme = ROOT / "README.md"
+    readme.write_text(put(readme.read_text(encoding="utf-8"), kind, said, figures), encoding="utf-8")
 
 
 if __name__ == "__main__":

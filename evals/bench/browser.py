@@ -24,7 +24,7 @@ from evals.bench.session import ROOT, Session
 from tutor.tutor import Tutor
 
 START_TIMEOUT_S = 300.0
-QUIET_TIMEOUT_S = 30.0
+QUIET_TIMEOUT_S = 120.0
 READING_S = 1.5
 """How long a learner looks at an extract before the next question, while the model reads and writes."""
 POOL = 480
@@ -240,12 +240,14 @@ class Memory:
             RuntimeError: they never rest.
         """
         until = time.monotonic() + QUIET_TIMEOUT_S
+        spent: dict[int, float] = {}
         while time.monotonic() < until:
-            before = sum(map(cpu_s, family(self._pid)))
+            before = {pid: cpu_s(pid) for pid in family(self._pid)}
             time.sleep(0.4)
-            if sum(map(cpu_s, family(self._pid))) - before <= 0.04:
+            spent = {pid: cpu_s(pid) - held for pid, held in before.items()}
+            if sum(spent.values()) <= 0.04:
                 return
-        raise RuntimeError("The app does not come to rest.")
+        raise RuntimeError(f"The app does not come to rest: {spent} s of its processes within 0.4 s.")
 
 
 def family(pid: int) -> list[int]:

@@ -98,7 +98,7 @@ def percentile(samples: Sequence[float], share: int) -> float:
     if share == 50:
         return statistics.median(samples)
     held = sorted(samples)
-    return held[min(len(held) - 1, int(len(held) * share / 100))]
+    return held[max(0, -(-len(held) * share // 100) - 1)]
 
 
 def label(share: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -125,17 +126,22 @@ def settle(seconds: float = 0.03) -> None:
 
 
 class Neighbours:
-    """What other processes take of the processors from now on; nothing is known of it but on Linux."""
+    """What other processes take of the processors, looked at while nothing of ours runs; not known but on Linux."""
 
     def __init__(self) -> None:
-        self._began, self._busy, self._own = time.monotonic(), busy_s(), sum(os.times()[:4])
+        self._shares: list[float] = []
 
+    def look(self, seconds: float = 1.0) -> None:
+        """Rest for a while and see what runs."""
+        if (before := busy_s()) is not None:
+            time.sleep(seconds)
+            taken = (busy_s() or before) - before
+            self._shares.append(min(1.0, taken / (seconds * (os.cpu_count() or 1))))
+
+    @property
     def share(self) -> float:
-        """Their share (0..1) of all processors' time since; ours is what this process and its ended children took."""
-        if (busy := busy_s()) is None or self._busy is None:
-            return 0.0
-        taken = busy - self._busy - (sum(os.times()[:4]) - self._own)
-        return max(0.0, taken / ((time.monotonic() - self._began) * (os.cpu_count() or 1)))
+        """Their mean share (0..1) of all processors' time."""
+        return statistics.mean(self._shares) if self._shares else 0.0
 
 
 def busy_s() -> float | None:

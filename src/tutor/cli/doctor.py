@@ -35,7 +35,7 @@ ADDRESSES = ("chroma_url", "database_url", "llm_base_url")
 def doctor(
     corpus: Corpus = None,
     as_json: Json = False,
-    speed: Annotated[bool, typer.Option("--speed", help="Measure the chat model too.")] = False,
+    with_chat: Annotated[bool, typer.Option("--speed", help="Measure the chat model too.")] = False,
 ) -> None:
     """Say what is set, what is there, how fast it runs here, and what to do about the rest."""
     chosen = load_settings(corpus=corpus)
@@ -44,7 +44,7 @@ def doctor(
     checks += [index_check(chosen), parameters_check(chosen), space_check(chosen)]
     here = hardware.processor()
     small, chat = (bool(check["ok"]) for check in checks[:2])
-    speeds = measured(chosen, small, chat, speed)
+    speeds = measured(chosen, small, chat, with_chat)
     if as_json:
         found = {"version": __version__, "settings": values, "checks": checks, "processor": here.to_json()}
         used = {"cores": here.cores, "chat_model": chosen.llm_threads, "small_models": threads()}
