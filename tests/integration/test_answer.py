@@ -9,7 +9,7 @@ from tutor.errors import LLMTimeout, QuestionError
 from tutor.llm.scripted import ScriptedModel
 from tutor.schema import Checked, Extracted, Finished, NotCovered, Rewritten
 
-TRUE = "Horizontal scaling puts several servers behind a load balancer, so their capacities add up."
+TRUE = "DNS load distribution is coarse, since one cached answer may steer thousands of users behind the same resolver."
 QUESTION = "What does a load balancer do?"
 
 
@@ -116,6 +116,6 @@ def test_a_follow_up_finds_the_sibling_of_what_was_asked_about(tutor):
 
 
 def test_a_new_topic_ranks_as_it_does_alone(tutor):
-    question = "What does a reverse proxy do for the servers behind it?"
+    question = "What does a CDN cache?"
     alone = [hit.section.id for hit in tutor.search(question, 3)]
     assert nearest_to(tutor, question, "How do read replicas help a database scale?")[:1] == alone[:1]
